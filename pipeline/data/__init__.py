@@ -1,0 +1,1 @@
+"""Sources of clips, the catalogue, the splits."""

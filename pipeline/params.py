@@ -1,0 +1,132 @@
+"""params.yaml as typed, frozen, validated objects; unknown keys are refused."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pipeline.errors import ParamsError
+
+Architecture = Literal["vgg_lstm", "resnet_lstm", "r2plus1d", "csn"]
+Stream = Literal["rgb", "flow"]
+
+
+class Section(BaseModel):
+    """What all sections share: frozen, strict about types, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Dataset(Section):
+    """Which clips, and how they are split."""
+
+    source: str = Field(min_length=1)
+    classes: list[str] | Literal["all"] | None = None
+    split: Literal[1, 2, 3] = 1
+    validation: float = Field(gt=0, lt=1)
+    test: float = Field(gt=0, lt=1)
+    groups: str | None = None
+
+
+class Extract(Section):
+    """How a clip becomes a record: sampling, size and encoding."""
+
+    fps: float = Field(gt=0, le=120)
+    max_frames: int = Field(ge=2)
+    width: int = Field(ge=16, multiple_of=2)
+    height: int = Field(ge=16, multiple_of=2)
+    jpeg_quality: int = Field(ge=1, le=100)
+    shards: int = Field(ge=1, le=99_999)
+
+
+class Train(Section):
+    """How every model is trained."""
+
+    frames: int = Field(ge=2)
+    stride: float = Field(gt=0)
+    crop: int = Field(ge=16)
+    batch_size: int = Field(ge=1)
+    epochs: int = Field(ge=1)
+    max_minutes: float = Field(gt=0)
+    patience: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
+    weight_decay: float = Field(ge=0)
+    label_smoothing: float = Field(ge=0, lt=1)
+
+
+class Model(Section):
+    """One row of the comparison: what is trained, on which stream, from which seed."""
+
+    architecture: Architecture
+    stream: Stream
+    seed: int = Field(ge=0)
+
+
+class Evaluate(Section):
+    """How a trained model is judged."""
+
+    windows: int = Field(ge=1)
+    resamples: int = Field(ge=100)
+
+
+class Machine(Section):
+    """Settings that do not change results; no stage depends on them."""
+
+    workers: int | None = Field(default=None, ge=1)
+    threads: int | None = Field(default=None, ge=1)
+    mirrors: list[str] = Field(min_length=1)
+    timeout: float = Field(gt=0)
+
+
+class Params(Section):
+    """All of params.yaml."""
+
+    dataset: Dataset
+    extract: Extract
+    train: Train
+    models: dict[str, Model] = Field(min_length=1)
+    evaluate: Evaluate
+    machine: Machine
+
+    @model_validator(mode="after")
+    def _windows_fit_the_records(self) -> Self:
+        steps = self.train.stride * self.extract.fps
+        if abs(steps - round(steps)) > 1e-6 or round(steps) < 1:
+            raise ValueError(
+                f"train.stride is {self.train.stride} s, which is {steps:g} frames at "
+                f"extract.fps {self.extract.fps:g}; make it a whole number of sampled frames"
+            )
+        if self.train.crop > min(self.extract.width, self.extract.height):
+            raise ValueError(
+                f"train.crop is {self.train.crop}, but frames are stored at {self.extract.width}×"
+                f"{self.extract.height}; make it at most {min(self.extract.width, self.extract.height)}"
+            )
+        return self
+
+
+def load_params(path: Path) -> Params:
+    """Read and check `path`; a ParamsError lists each offending key, its value and its rule."""
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ParamsError(f"{path} does not exist; run from the repository's root") from error
+    except yaml.YAMLError as error:
+        raise ParamsError(f"{path} is not valid YAML: {error}") from error
+    try:
+        return Params.model_validate(document)
+    except ValidationError as error:
+        raise ParamsError(f"{path} breaks these rules:\n{_explain(error)}") from error
+
+
+def _explain(error: ValidationError) -> str:
+    return "\n".join(
+        f"- {'.'.join(map(str, problem['loc'])) or 'params'}: {problem['msg']}"
+        f" (value: {_shown(problem['input'])})"
+        for problem in error.errors()
+    )
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

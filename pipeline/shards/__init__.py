@@ -1,0 +1,1 @@
+"""Records of clips: schema, TFRecord, Parquet, the tf.data loader."""

@@ -1,0 +1,1 @@
+"""MLflow runs, brought up to date from what is on disk."""
