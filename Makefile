@@ -1,0 +1,41 @@
+# `make repro` runs the pipeline, `make test` the tests; both install what they need first.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: help setup repro test lint mlflow
+.DEFAULT_GOAL := help
+
+help: ## list these targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
+
+setup: $(VENV)/.installed ## make .venv from the pinned requirements
+
+$(VENV)/.installed: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "Python 3.11 to 3.13 is needed; $(PYTHON) is $$($(PYTHON) -V). Set PYTHON=python3.11"; exit 1; }
+	@if command -v uv >/dev/null; then \
+	  uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) && \
+	  uv pip sync --quiet --require-hashes --python $(VENV)/bin/python requirements.txt; \
+	else \
+	  $(PYTHON) -m venv $(VENV) && \
+	  $(VENV)/bin/python -m pip install --quiet --require-hashes -r requirements.txt; \
+	fi
+	@touch $@
+
+repro: setup ## run the whole pipeline, bring MLflow up to date, print the table
+	dvc repro
+	@python -m pipeline track
+	@cat results/comparison.md
+
+test: setup ## run the tests
+	pytest
+
+lint: setup ## run the linters and the type checker
+	ruff check
+	ruff format --check
+	mypy
+
+mlflow: setup ## serve the MLflow UI on 127.0.0.1:5000
+	mlflow/serve

@@ -1,0 +1,52 @@
+"""`python -m pipeline COMMAND`: every stage, and what people call by hand."""
+
+import argparse
+import importlib
+import logging
+import os
+import sys
+from pathlib import Path
+
+from pipeline.errors import PipelineError
+from pipeline.params import load_params
+
+COMMANDS = {
+    "snapshot": "list what the source holds",
+    "download": "bring the clips here",
+    "subset": "check, catalogue and split the clips",
+    "extract": "decode clips into shards of frames and flow",
+    "train": "train one model of params.yaml",
+    "evaluate": "judge one trained model on the test split",
+    "compare": "put all models into one table",
+    "track": "bring MLflow up to date with what is on disk",
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; the exit status is 1 after an error that people can mend."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    # TensorFlow reports its build flags at every start; errors still come through.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    stage = importlib.import_module(f"pipeline.stages.{options.command}")
+    given = {key: value for key, value in vars(options).items() if key != "command"}
+    try:
+        stage.run(load_params(Path("params.yaml")), **given)
+    except PipelineError as error:
+        logging.error("%s", error)  # noqa: TRY400 - these errors explain themselves
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, help_text in COMMANDS.items():
+        command = commands.add_parser(name, help=help_text)
+        if name in ("train", "evaluate"):
+            command.add_argument("model", help="its name in the section models of params.yaml")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

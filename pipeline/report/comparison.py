@@ -1,0 +1,120 @@
+"""The comparison of models: rows, tables and a figure."""
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model's line in `comparison.json`.
+
+    Accuracies are shares in 0..1 on the test clips; `video_accuracy_ci95` is [low, high] of a
+    bootstrap over groups; `gflops` is 2 × multiply-adds of one window forward; `latency_ms` is
+    the median for one window; `split` is UCF101's official split.
+    """
+
+    architecture: str
+    stream: str
+    seed: int
+    clip_accuracy: float
+    video_accuracy: float
+    video_accuracy_ci95: tuple[float, float]
+    parameters: int
+    size_bytes: int
+    train_seconds: float
+    gflops: float
+    latency_ms: float
+    data_wait_fraction: float
+    split: int
+    test_clips: int
+    test_groups: int
+    classes: int
+    dataset_hash: str
+    precision: str
+    hardware: str
+    threads: int
+
+
+def write_json(path: Path, rows: Sequence[Row]) -> None:
+    """Write the rows as a JSON list."""
+    path.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n", encoding="utf-8")
+
+
+def write_csv(path: Path, rows: Sequence[Row]) -> None:
+    """Write the rows as CSV, the interval in two columns."""
+    names = [field.name for field in fields(Row)]
+    place = names.index("video_accuracy_ci95")
+    names[place : place + 1] = ["video_accuracy_low", "video_accuracy_high"]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, names, lineterminator="\n")
+        table.writeheader()
+        for row in rows:
+            line = asdict(row)
+            line["video_accuracy_low"], line["video_accuracy_high"] = line.pop(
+                "video_accuracy_ci95"
+            )
+            table.writerow(line)
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """The rows as a Markdown table for people, best first, with what was measured on what."""
+    head = (
+        "| architecture | stream | seed | video accuracy (95 % interval) | clip accuracy "
+        "| parameters | size | training | GFLOPs | latency |\n"
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
+    )
+    ordered = sorted(rows, key=lambda row: row.video_accuracy, reverse=True)
+    return head + "".join(map(_line, ordered)) + "\n" + _caption(rows[0])
+
+
+def _line(row: Row) -> str:
+    low, high = row.video_accuracy_ci95
+    cells = (
+        row.architecture,
+        row.stream,
+        row.seed,
+        f"{row.video_accuracy:.1%} ({low:.1%} – {high:.1%})",
+        f"{row.clip_accuracy:.1%}",
+        f"{row.parameters / 1e6:.2f} M",
+        f"{row.size_bytes / 1e6:.1f} MB",
+        f"{row.train_seconds / 60:.1f} min",
+        f"{row.gflops:.2f}",
+        f"{row.latency_ms:.0f} ms",
+    )
+    return f"| {' | '.join(map(str, cells))} |\n"
+
+
+def _caption(row: Row) -> str:
+    return (
+        f"{row.test_clips} test clips of {row.test_groups} groups in {row.classes} classes, "
+        f"split {row.split}; a video's accuracy averages its windows, a clip's takes each alone; "
+        f"{row.hardware}, {row.threads} threads, {row.precision}.\n"
+    )
+
+
+def figure(rows: Sequence[Row]) -> Figure:
+    """Video accuracy with its interval against parameters, size and training time."""
+    drawing = Figure(figsize=(12, 4), layout="constrained")
+    panels = drawing.subplots(1, 3, sharey=True)
+    costs = ("parameters", "size_bytes", "train_seconds")
+    titles = ("parameters", "size on disk (bytes)", "training time (s)")
+    for panel, cost, title in zip(panels, costs, titles, strict=True):
+        for row in rows:
+            _point(panel, getattr(row, cost), row)
+        panel.set(xscale="log", xlabel=title)
+        panel.grid(alpha=0.3)
+    panels[0].set_ylabel("video accuracy on the test groups")
+    panels[-1].legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    return drawing
+
+
+def _point(panel: object, cost: float, row: Row) -> None:
+    low, high = row.video_accuracy_ci95
+    error = [[row.video_accuracy - low], [high - row.video_accuracy]]
+    name = f"{row.architecture} {row.stream} {row.seed}"
+    panel.errorbar(cost, row.video_accuracy, yerror=error, fmt="o", capsize=3, label=name)  # type: ignore[attr-defined]

@@ -1,0 +1,75 @@
+"""compare: put all models, and the fusions of their streams, into one table and one figure."""
+
+import json
+import logging
+from pathlib import Path
+
+from pipeline.params import Params
+from pipeline.report import comparison
+from pipeline.report.comparison import Row
+from pipeline.stages.paths import EVALUATE, RESULTS, TRAIN
+from pipeline.training.evaluation import Predictions, fuse, interval, read_predictions
+
+log = logging.getLogger(__name__)
+
+
+def run(params: Params) -> None:
+    """Write results/comparison.{json,csv,md,png}."""
+    rows = [_row(params, [name]) for name in params.models]
+    rows += [_row(params, pair) for pair in _fusions(params)]
+    RESULTS.mkdir(exist_ok=True)
+    comparison.write_json(RESULTS / "comparison.json", rows)
+    comparison.write_csv(RESULTS / "comparison.csv", rows)
+    table = comparison.markdown(rows)
+    (RESULTS / "comparison.md").write_text(table, encoding="utf-8")
+    comparison.figure(rows).savefig(RESULTS / "comparison.png", dpi=120)
+    log.info("wrote %s\n\n%s", RESULTS / "comparison.md", table)
+
+
+def _fusions(params: Params) -> list[list[str]]:
+    """The pairs (rgb, flow) of models that share architecture and seed."""
+    names = {(m.architecture, m.seed, m.stream): name for name, m in params.models.items()}
+    return [
+        [name, names[architecture, seed, "flow"]]
+        for (architecture, seed, stream), name in names.items()
+        if stream == "rgb" and (architecture, seed, "flow") in names
+    ]
+
+
+def _row(params: Params, names: list[str]) -> Row:
+    """The row of one model, or of the fusion of two, whose costs add up."""
+    predictions = [read_predictions(EVALUATE / name / "predictions.parquet") for name in names]
+    records = [_record(TRAIN / name / "record.json") for name in names]
+    metrics = [_record(EVALUATE / name / "metrics.json") for name in names]
+    windows = predictions[0] if len(names) == 1 else fuse(*predictions)
+    return Row(
+        architecture=params.models[names[0]].architecture,
+        stream="+".join(params.models[name].stream for name in names),
+        seed=params.models[names[0]].seed,
+        **_accuracies(windows, resamples=params.evaluate.resamples),
+        **{cost: sum(record[cost] for record in records) for cost in _COSTS},
+        latency_ms=sum(metric["latency_ms"] for metric in metrics),
+        data_wait_fraction=max(record["data_wait_fraction"] for record in records),
+        split=params.dataset.split,
+        **{key: records[0][key] for key in ("dataset_hash", "precision", "hardware", "threads")},
+    )
+
+
+_COSTS = ("parameters", "size_bytes", "train_seconds", "gflops")
+
+
+def _accuracies(windows: Predictions, *, resamples: int) -> dict[str, object]:
+    videos = windows.by_clip()
+    return {
+        "clip_accuracy": windows.accuracy,
+        "video_accuracy": videos.accuracy,
+        "video_accuracy_ci95": interval(videos, resamples=resamples),
+        "test_clips": len(videos.clips),
+        "test_groups": len(set(videos.groups.tolist())),
+        "classes": len(videos.classes),
+    }
+
+
+def _record(path: Path) -> dict[str, object]:
+    document: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
+    return document

@@ -1,0 +1,12 @@
+"""Where each stage leaves what it makes, relative to the repository's root."""
+
+from pathlib import Path
+
+SNAPSHOT = Path("data/snapshot/snapshot.json")
+CLIPS = Path("data/download/clips.json")
+CATALOGUE = Path("data/subset/catalogue.parquet")
+SHARDS = Path("data/extract/tfrecord")
+TRAIN = Path("data/train")
+EVALUATE = Path("data/evaluate")
+RESULTS = Path("results")
+STATE = Path(".state")
