@@ -1,0 +1,351 @@
+"""How the sample data set is drawn: seeded scenes, each frame drawable by its index alone.
+
+A group is an `Appearance`, a clip of it a `Trajectory` through it. Neither knows its class, so that
+nothing but the motion tells one class from another; and the second class of a pair is the first
+one played backwards, so that only the order of frames tells the two apart.
+"""
+
+import colorsys
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import cos, pi, radians, sin, tau
+
+import cv2
+import numpy as np
+from numpy.random import Generator, default_rng
+from numpy.typing import NDArray
+
+WIDTH, HEIGHT, FPS = 320, 240, 25
+FEWEST, MOST = 54, 70  # frames of a clip: 2.16 to 2.8 s
+MARGIN = 24  # canvas around the picture, for the camera to shake in
+SUBPIXEL = 4  # bits after the point in OpenCV's coordinates, so that slow motion is smooth
+
+Image = NDArray[np.uint8]
+Points = NDArray[np.float64]
+Colour = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Wave:
+    """A wandering value: two sine waves that never quite repeat."""
+
+    amplitude: float
+    hertz: float
+    phase: float
+
+    def at(self, seconds: float) -> float:
+        """Return the value at that time, within ± amplitude."""
+        turn = tau * self.hertz * seconds + self.phase
+        return self.amplitude * (0.6 * sin(turn) + 0.4 * sin(1.7 * turn + 1))
+
+
+@dataclass(frozen=True)
+class Distractor:
+    """A small shape that wanders about and means nothing."""
+
+    outline: Points
+    colour: Colour
+    x: float
+    y: float
+    sway: tuple[Wave, Wave]
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """What the clips of a group share."""
+
+    background: Image
+    outline: Points
+    colour: Colour
+    accent: Colour
+    radius: float
+    speed: float
+    shake: float
+    flicker: float
+    distractors: tuple[Distractor, ...]
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """What differs between the clips of a group; `phase` in cycles, `angle` in radians."""
+
+    frames: int
+    x: float
+    y: float
+    phase: float
+    pace: float
+    side: int
+    angle: float
+    reach: float
+    drift: Wave
+    camera: tuple[Wave, Wave, Wave]
+    light: Wave
+
+
+Motion = Callable[[Image, Appearance, Trajectory, float], None]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One clip: who moves how, where, and whether it is shown backwards."""
+
+    motion: Motion
+    appearance: Appearance
+    trajectory: Trajectory
+    backwards: bool
+
+    def __len__(self) -> int:
+        return self.trajectory.frames
+
+    def frame(self, index: int) -> Image:
+        """Draw the picture with that index: uint8 [240, 320, 3], BGR."""
+        seconds = (len(self) - 1 - index if self.backwards else index) / FPS
+        canvas = self.appearance.background.copy()
+        for distractor in self.appearance.distractors:
+            _draw_distractor(canvas, distractor, seconds)
+        self.motion(canvas, self.appearance, self.trajectory, seconds)
+        return _film(canvas, self.trajectory, seconds)
+
+
+def scene(class_name: str, *, group: Appearance, seed: int) -> Scene:
+    """Set up the clip of that class which a seed gives in the world of a group."""
+    motion, backwards = MOTIONS[class_name]
+    return Scene(motion, group, _trajectory(default_rng(seed), group), backwards)
+
+
+# What a group looks like
+
+
+def appearance(seed: int) -> Appearance:
+    """Invent the world of a group: background, object, speed and camera, all from one seed."""
+    rng = default_rng(seed)
+    hue, dark = rng.random(), rng.random() < 0.5
+    far = hue + rng.uniform(0.3, 0.7)
+    bright = rng.uniform(0.9, 1.0) if dark else rng.uniform(0.35, 0.6)
+    return Appearance(
+        background=_background(rng, hue, dark=dark),
+        outline=_turned(OUTLINES[rng.integers(len(OUTLINES))], rng.uniform(0, tau)),
+        colour=_colour(far, rng.uniform(0.65, 0.9), bright),
+        accent=_colour(far + 0.08, 0.3, 0.25 if dark else 1.0),
+        radius=rng.uniform(38, 56),
+        speed=rng.uniform(0.85, 1.2),
+        shake=rng.uniform(1, 6),
+        flicker=rng.uniform(0.01, 0.08),
+        distractors=tuple(_distractor(rng, hue) for _ in range(rng.integers(1, 5))),
+    )
+
+
+def _background(rng: Generator, hue: float, *, dark: bool) -> Image:
+    values = (0.12, 0.45) if dark else (0.6, 1.0)
+    ends = [
+        _colour(hue + rng.uniform(-0.12, 0.12), rng.uniform(0.2, 0.55), value) for value in values
+    ]
+    size = (WIDTH + 2 * MARGIN, HEIGHT + 2 * MARGIN)
+    blend = np.clip(_texture(rng, size) + _pattern(rng, size), 0, 1)[..., None]
+    return (np.array(ends[0]) * (1 - blend) + np.array(ends[1]) * blend).astype(np.uint8)
+
+
+def _texture(rng: Generator, size: tuple[int, int]) -> Points:
+    """Clouds from coarse to fine, float [height, width] around 0.5."""
+    noise = np.full(size[::-1], 0.5)
+    for cells, weight in ((3, 0.5), (9, 0.25), (40, rng.uniform(0.05, 0.3))):
+        grid = rng.uniform(-1, 1, size=(cells, cells + 1))
+        noise += weight * cv2.resize(grid, size, interpolation=cv2.INTER_CUBIC)
+    return noise
+
+
+def _pattern(rng: Generator, size: tuple[int, int]) -> Points:
+    """Stripes, checks, dots or nothing, turned at will: float [height, width], small."""
+    y, x = np.mgrid[: size[1], : size[0]]
+    angle, wavelength = rng.uniform(0, pi), rng.uniform(22, 60)
+    across = np.sin(tau * (x * cos(angle) + y * sin(angle)) / wavelength)
+    along = np.sin(tau * (y * cos(angle) - x * sin(angle)) / wavelength)
+    patterns = (across * 0, np.tanh(4 * across), np.tanh(8 * across * along), across * along)
+    return np.asarray(rng.uniform(0.1, 0.25) * patterns[rng.integers(len(patterns))])
+
+
+def _distractor(rng: Generator, hue: float) -> Distractor:
+    outline = OUTLINES[rng.integers(len(OUTLINES))] * rng.uniform(6, 11)
+    return Distractor(
+        outline=_turned(outline, rng.uniform(0, tau)),
+        colour=_colour(hue + rng.uniform(0.1, 0.9), 0.5, rng.uniform(0.3, 0.9)),
+        x=rng.uniform(0, WIDTH),
+        y=rng.uniform(0, HEIGHT),
+        sway=(_wave(rng, 20, 0.1, 0.3), _wave(rng, 20, 0.1, 0.3)),
+    )
+
+
+def _trajectory(rng: Generator, group: Appearance) -> Trajectory:
+    shake = group.shake
+    return Trajectory(
+        frames=int(rng.integers(FEWEST, MOST + 1)),
+        x=WIDTH / 2 + rng.uniform(-35, 35),
+        y=HEIGHT / 2 + rng.uniform(-20, 20),
+        phase=rng.random(),
+        pace=group.speed * rng.uniform(0.92, 1.08),
+        side=int(rng.choice((-1, 1))),
+        angle=rng.uniform(0, tau),
+        reach=rng.uniform(0.85, 1.15),
+        drift=_wave(rng, 14, 0.2, 0.5),
+        camera=(
+            _wave(rng, shake, 0.4, 2),
+            _wave(rng, shake, 0.4, 2),
+            _wave(rng, shake / 4, 0.3, 1),
+        ),
+        light=_wave(rng, group.flicker, 0.5, 4),
+    )
+
+
+def _wave(rng: Generator, amplitude: float, slowest: float, fastest: float) -> Wave:
+    return Wave(amplitude, rng.uniform(slowest, fastest), rng.uniform(0, tau))
+
+
+def _colour(hue: float, saturation: float, value: float) -> Colour:
+    red, green, blue = colorsys.hsv_to_rgb(hue % 1, saturation, value)
+    return round(255 * blue), round(255 * green), round(255 * red)
+
+
+# How the object of each class moves; cycles a second are chosen for what 8 frames a second show
+
+
+def _grow(canvas: Image, group: Appearance, path: Trajectory, seconds: float) -> None:
+    cycle = (path.phase + 0.5 * path.pace * seconds) % 1
+    place = path.x + path.drift.at(seconds), path.y
+    outline = group.outline * group.radius * (0.3 + 1.1 * cycle)
+    _draw_object(canvas, group, outline, place, opacity=_fade(cycle))
+
+
+def _rise(canvas: Image, group: Appearance, path: Trajectory, seconds: float) -> None:
+    cycle = (path.phase + 0.5 * path.pace * seconds) % 1
+    above = group.radius
+    y = HEIGHT + above - cycle * (HEIGHT + 2 * above)
+    _draw_object(canvas, group, group.outline * group.radius, (path.x + path.drift.at(seconds), y))
+
+
+def _open_fan(canvas: Image, group: Appearance, path: Trajectory, seconds: float) -> None:
+    cycle = (path.phase + 0.5 * path.pace * seconds) % 1
+    place = path.x + path.drift.at(seconds), path.y
+    spread = radians(20 + 280 * cycle)
+    edges = path.angle + spread * np.linspace(-0.5, 0.5, 37)
+    rim = 1.7 * group.radius * np.stack([np.cos(edges), np.sin(edges)], axis=1)
+    layer = canvas.copy()
+    _fill(layer, np.vstack([[0, 0], rim]), place, group.colour)
+    for rib in rim[::6]:
+        _fill(layer, np.array([[0, 0], rib]), place, group.accent, width=3)
+    cv2.addWeighted(layer, _fade(cycle), canvas, 1 - _fade(cycle), 0, dst=canvas)
+
+
+def _spin(canvas: Image, group: Appearance, path: Trajectory, seconds: float) -> None:
+    turn = path.angle + path.side * tau * 0.55 * path.pace * seconds
+    place = path.x + path.drift.at(seconds), path.y
+    _draw_object(canvas, group, _turned(group.outline, turn) * group.radius * 1.1, place)
+
+
+def _bounce(canvas: Image, group: Appearance, path: Trajectory, seconds: float) -> None:
+    cycle = (path.phase + 0.8 * path.pace * seconds) % 1
+    height = 4 * cycle * (1 - cycle)
+    squash = 1 - 0.35 * max(0.0, 1 - 5 * height)
+    outline = group.outline * group.radius * (1 / squash, squash)
+    floor = HEIGHT - 8 - group.radius * squash
+    y = floor - 105 * path.reach * height
+    _draw_object(canvas, group, outline, (path.x + path.drift.at(seconds), y))
+
+
+def _swing(canvas: Image, group: Appearance, path: Trajectory, seconds: float) -> None:
+    swing = sin(tau * (path.phase + 0.6 * path.pace * seconds))
+    angle = path.side * radians(42) * path.reach * swing
+    rope = 130 * path.reach * np.array([sin(angle), cos(angle)])
+    pivot = (path.x, path.y - 110)
+    _fill(canvas, np.array([[0, 0], rope]), pivot, group.accent, width=4)
+    outline = _turned(group.outline, -angle) * group.radius * 0.9
+    _draw_object(canvas, group, outline, (pivot[0] + rope[0], pivot[1] + rope[1]))
+
+
+MOTIONS: dict[str, tuple[Motion, bool]] = {  # class: its motion, and whether shown backwards
+    "Bouncing": (_bounce, False),
+    "FanClosing": (_open_fan, True),
+    "FanOpening": (_open_fan, False),
+    "Growing": (_grow, False),
+    "Rising": (_rise, False),
+    "Shrinking": (_grow, True),
+    "Sinking": (_rise, True),
+    "Spinning": (_spin, False),
+    "Swinging": (_swing, False),
+}
+
+
+# Brushes
+
+
+def _polar(*radii: float) -> Points:
+    """Outline through these distances from the centre, one each equal turn."""
+    turns = np.linspace(0, tau, len(radii), endpoint=False)
+    outline: Points = np.stack([np.cos(turns), np.sin(turns)], axis=1) * np.array(radii)[:, None]
+    return outline
+
+
+def _turned(outline: Points, angle: float) -> Points:
+    turned: Points = outline @ np.array([[cos(angle), sin(angle)], [-sin(angle), cos(angle)]])
+    return turned
+
+
+_TURNS = np.linspace(0, tau, 48, endpoint=False)
+OUTLINES: tuple[Points, ...] = (  # all about 1 in radius, none the same after a quarter turn
+    _polar(1.15, 1.15, 1.15),
+    _polar(*[1.15, 0.55] * 5),
+    _polar(1.2, 0.75, 1.2, 0.75) * (1, 0.8),
+    _polar(*(0.82 + 0.22 * np.cos(3 * _TURNS))),
+    np.stack([1.1 * np.cos(_TURNS), 0.75 * np.sin(_TURNS)], axis=1),
+    np.stack([np.cos(_TURNS), np.sin(_TURNS) * (0.85 + 0.35 * np.cos(_TURNS))], axis=1),
+    np.array([[-1, -0.7], [1, -0.7], [1, 0.7], [-1, 0.7]]),
+)
+
+
+def _draw_object(
+    canvas: Image,
+    group: Appearance,
+    outline: Points,
+    place: tuple[float, float],
+    *,
+    opacity: float = 1.0,
+) -> None:
+    layer = canvas.copy()
+    _fill(layer, outline, (place[0] + 6, place[1] + 8), (20, 20, 20))
+    cv2.addWeighted(layer, 0.3 * opacity, canvas, 1 - 0.3 * opacity, 0, dst=canvas)
+    layer = canvas if opacity == 1 else canvas.copy()
+    _fill(layer, outline, place, group.colour)
+    # An off-centre mark, so that even a round shape shows how it turns.
+    _fill(layer, outline * 0.42 + outline[0] * 0.35, place, group.accent)
+    if opacity < 1:
+        cv2.addWeighted(layer, opacity, canvas, 1 - opacity, 0, dst=canvas)
+
+
+def _draw_distractor(canvas: Image, distractor: Distractor, seconds: float) -> None:
+    sideways, upwards = distractor.sway
+    place = distractor.x + sideways.at(seconds), distractor.y + upwards.at(seconds)
+    _fill(canvas, distractor.outline, place, distractor.colour)
+
+
+def _fill(
+    canvas: Image, points: Points, place: tuple[float, float], colour: Colour, *, width: int = 0
+) -> None:
+    """Fill the outline around `place` (in picture coordinates), or draw a line `width` wide."""
+    fixed = np.rint((points + place + MARGIN) * (1 << SUBPIXEL)).astype(np.int32)
+    if width:
+        cv2.polylines(canvas, [fixed], False, colour, width, cv2.LINE_AA, SUBPIXEL)
+    else:
+        cv2.fillPoly(canvas, [fixed], colour, cv2.LINE_AA, SUBPIXEL)
+
+
+def _fade(cycle: float) -> float:
+    """Opacity in a cycle that starts anew: comes and goes within a tenth, alike both ways."""
+    return min(1.0, 10 * cycle, 10 * (1 - cycle))
+
+
+def _film(canvas: Image, path: Trajectory, seconds: float) -> Image:
+    sideways, upwards, roll = (wave.at(seconds) for wave in path.camera)
+    centre = (canvas.shape[1] / 2, canvas.shape[0] / 2)
+    view = cv2.getRotationMatrix2D(centre, roll, 1.0)
+    view[:, 2] += (sideways - MARGIN, upwards - MARGIN)
+    picture = cv2.warpAffine(canvas, view, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT)
+    return np.asarray(cv2.convertScaleAbs(picture, alpha=1 + path.light.at(seconds)))
