@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 
@@ -113,8 +114,8 @@ def figure(rows: Sequence[Row]) -> Figure:
     return drawing
 
 
-def _point(panel: object, cost: float, row: Row) -> None:
+def _point(panel: Axes, cost: float, row: Row) -> None:
     low, high = row.video_accuracy_ci95
     error = [[row.video_accuracy - low], [high - row.video_accuracy]]
     name = f"{row.architecture} {row.stream} {row.seed}"
-    panel.errorbar(cost, row.video_accuracy, yerror=error, fmt="o", capsize=3, label=name)  # type: ignore[attr-defined]
+    panel.errorbar(cost, row.video_accuracy, yerr=error, fmt="o", capsize=3, label=name)

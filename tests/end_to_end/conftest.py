@@ -1,0 +1,77 @@
+"""A project of its own for each test: the committed code, a tiny sample, nothing made yet."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+
+TINY = {
+    "dataset": {"classes": ["Growing", "Shrinking"]},
+    "extract": {"fps": 8, "max_frames": 8, "width": 32, "height": 24, "shards": 4},
+    "train": {"frames": 4, "crop": 24, "epochs": 1, "batch_size": 8},
+    "models": {
+        "csn-rgb": {"architecture": "csn", "stream": "rgb", "seed": 0},
+        "csn-flow": {"architecture": "csn", "stream": "flow", "seed": 0},
+    },
+    "evaluate": {"windows": 2},
+}
+
+
+class Project:
+    """A copy of this repository with a params.yaml of its own, and the means to run it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        environment = {key: value for key, value in os.environ.items() if "MLFLOW" not in key}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+        self.environment = {**environment, "PATH": path, "CUDA_VISIBLE_DEVICES": "-1"}
+
+    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a command in the project; a failure shows what it printed."""
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environment, text=True, capture_output=True
+        )
+        if check and done.returncode:
+            pytest.fail(f"{command} exited with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def set(self, **sections: dict) -> None:
+        """Change values of params.yaml; `models` is replaced as a whole."""
+        path = self.folder / "params.yaml"
+        params = yaml.safe_load(path.read_text())
+        for section, values in sections.items():
+            params[section] = values if section == "models" else {**params[section], **values}
+        path.write_text(yaml.safe_dump(params))
+
+    def repro(self) -> list[str]:
+        """Run `dvc repro` and return the stages whose command it ran."""
+        printed = self.run("dvc", "repro").stdout
+        lines = [line for line in printed.splitlines() if line.startswith("Running stage")]
+        return [line.split("'")[1] for line in lines]
+
+
+def copy_of_the_repository(folder: Path) -> Project:
+    """What git would clone if all were committed, with no data and no history."""
+    listed = ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, names.split("\0")):
+        if (ROOT / name).is_file() and name != "dvc.lock":
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    project = Project(folder)
+    project.run("git", "init", "-q")
+    return project
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project on two drawn classes with two small models."""
+    project = copy_of_the_repository(tmp_path_factory.mktemp("project"))
+    project.set(**TINY)
+    return project

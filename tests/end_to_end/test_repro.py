@@ -1,0 +1,59 @@
+"""The real `dvc repro` on a tiny sample: what runs, what does not, what comes out."""
+
+import json
+
+import pytest
+
+STAGES = [
+    "snapshot",
+    "download",
+    "subset",
+    "extract",
+    "train@csn-rgb",
+    "train@csn-flow",
+    "evaluate@csn-rgb",
+    "evaluate@csn-flow",
+    "compare",
+]
+
+
+@pytest.fixture(scope="module")
+def first_run(project):
+    """The stages that the first `dvc repro` ran."""
+    return project.repro()
+
+
+def test_the_first_run_runs_every_stage_once(first_run):
+    assert sorted(first_run) == sorted(STAGES)
+
+
+def test_the_comparison_has_a_row_a_model_and_one_for_their_fusion(project, first_run):
+    rows = json.loads((project.folder / "results/comparison.json").read_text())
+    assert [(row["architecture"], row["stream"]) for row in rows] == [
+        ("csn", "rgb"),
+        ("csn", "flow"),
+        ("csn", "rgb+flow"),
+    ]
+    for row in rows:
+        low, high = row["video_accuracy_ci95"]
+        assert 0 <= low <= row["video_accuracy"] <= high <= 1
+        assert row["test_clips"] == 2 * 7 * 2
+        assert row["test_groups"] == 2 * 7
+
+
+def test_a_second_run_runs_snapshot_alone(project, first_run):
+    assert project.repro() == ["snapshot"]
+
+
+def test_a_param_reruns_what_depends_on_it_and_going_back_trains_nothing(project, first_run):
+    project.set(models={"csn-rgb": {"architecture": "csn", "stream": "rgb", "seed": 1}})
+    assert sorted(project.repro()) == ["compare", "evaluate@csn-rgb", "snapshot", "train@csn-rgb"]
+    project.set(models={"csn-rgb": {"architecture": "csn", "stream": "rgb", "seed": 0}})
+    assert project.repro() == ["snapshot"]
+    assert json.loads((project.folder / "results/comparison.json").read_text())[0]["seed"] == 0
+
+
+def test_dvc_shows_metrics_params_and_plots(project, first_run):
+    assert "video_accuracy" in project.run("dvc", "metrics", "show").stdout
+    assert "evaluate" in project.run("dvc", "params", "diff", "--all").stdout
+    assert "file://" in project.run("dvc", "plots", "show").stdout
