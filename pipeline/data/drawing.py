@@ -78,7 +78,7 @@ class Trajectory:
     angle: float
     reach: float
     drift: Wave
-    camera: tuple[Wave, Wave, Wave]
+    camera: tuple[Wave, Wave]
     light: Wave
 
 
@@ -176,7 +176,6 @@ def _distractor(rng: Generator, hue: float) -> Distractor:
 
 
 def _trajectory(rng: Generator, group: Appearance) -> Trajectory:
-    shake = group.shake
     return Trajectory(
         frames=int(rng.integers(FEWEST, MOST + 1)),
         x=WIDTH / 2 + rng.uniform(-35, 35),
@@ -187,11 +186,7 @@ def _trajectory(rng: Generator, group: Appearance) -> Trajectory:
         angle=rng.uniform(0, tau),
         reach=rng.uniform(0.85, 1.15),
         drift=_wave(rng, 14, 0.2, 0.5),
-        camera=(
-            _wave(rng, shake, 0.4, 2),
-            _wave(rng, shake, 0.4, 2),
-            _wave(rng, shake / 4, 0.3, 1),
-        ),
+        camera=(_wave(rng, group.shake, 0.4, 2), _wave(rng, group.shake, 0.4, 2)),
         light=_wave(rng, group.flicker, 0.5, 4),
     )
 
@@ -343,9 +338,8 @@ def _fade(cycle: float) -> float:
 
 
 def _film(canvas: Image, path: Trajectory, seconds: float) -> Image:
-    sideways, upwards, roll = (wave.at(seconds) for wave in path.camera)
-    centre = (canvas.shape[1] / 2, canvas.shape[0] / 2)
-    view = cv2.getRotationMatrix2D(centre, roll, 1.0)
-    view[:, 2] += (sideways - MARGIN, upwards - MARGIN)
-    picture = cv2.warpAffine(canvas, view, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT)
+    """Cut the picture out of the canvas where the camera looks, in the light of the moment."""
+    sideways, upwards = (wave.at(seconds) for wave in path.camera)
+    centre = ((canvas.shape[1] - 1) / 2 + sideways, (canvas.shape[0] - 1) / 2 + upwards)
+    picture = cv2.getRectSubPix(canvas, (WIDTH, HEIGHT), centre)
     return np.asarray(cv2.convertScaleAbs(picture, alpha=1 + path.light.at(seconds)))
