@@ -1,0 +1,47 @@
+"""snapshot: list what the source holds; everything after it runs only if that list changed."""
+
+import hashlib
+import json
+import logging
+from pathlib import Path
+
+from pipeline.data.files import write_text
+from pipeline.data.sources import UnreachableError, open_source
+from pipeline.errors import SourceError
+from pipeline.params import Dataset, Params
+from pipeline.stages.paths import SNAPSHOT, STATE
+
+log = logging.getLogger(__name__)
+
+
+def run(params: Params) -> None:
+    """Write snapshot.json; a source that is away keeps the list it gave last."""
+    last = _last(params.dataset)
+    try:
+        listing = open_source(params.dataset, params.machine).listing()
+    except UnreachableError as error:
+        if not last.is_file():
+            raise
+        log.warning("%s\nThe list of the last time is kept.", error)
+        text = last.read_text(encoding="utf-8")
+    else:
+        listing["groups"] = _groups(params.dataset.groups)
+        text = json.dumps(listing, indent=1, sort_keys=True) + "\n"
+        write_text(last, text)
+    write_text(SNAPSHOT, text)
+
+
+def _last(dataset: Dataset) -> Path:
+    """Where the list is kept: not in the output, which DVC deletes before the stage runs."""
+    asked = json.dumps([dataset.source, dataset.classes, dataset.groups])
+    return STATE / "snapshot" / f"{hashlib.sha256(asked.encode()).hexdigest()[:16]}.json"
+
+
+def _groups(table: str | None) -> str | None:
+    """The content hash of the table of groups, so that editing it counts as a change."""
+    if table is None:
+        return None
+    try:
+        return hashlib.sha256(Path(table).read_bytes()).hexdigest()
+    except OSError as error:
+        raise SourceError(f"dataset.groups is {table}, which cannot be read: {error}") from error

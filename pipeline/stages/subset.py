@@ -1,0 +1,75 @@
+"""subset: check every clip by decoding it, and write the catalogue with its splits."""
+
+import json
+import logging
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pipeline.data.catalogue import build_catalogue, write_catalogue
+from pipeline.data.files import write_text
+from pipeline.data.inspection import Finding, inspect
+from pipeline.data.splits import Splitter, demand_clips_in_each_split, group_of, read_groups
+from pipeline.params import Dataset, Params
+from pipeline.stages.paths import CATALOGUE, CLIPS, STATE
+
+log = logging.getLogger(__name__)
+
+Row = dict[str, Any]
+
+
+def run(params: Params) -> None:
+    """Write catalogue.parquet and metrics.json; name the clips that cannot be used."""
+    clips = json.loads(CLIPS.read_text(encoding="utf-8"))
+    paths = [Path(clip["path"]) for clip in clips]
+    findings = inspect(paths, STATE / "probe", workers=params.machine.workers)
+    rows = [
+        clip | split | _found(finding)
+        for clip, split, finding in zip(
+            clips, _splits(clips, params.dataset), findings, strict=True
+        )
+    ]
+    _name_quarantined(rows)
+    demand_clips_in_each_split((row["class_name"], row["split"]) for row in rows if row["kept"])
+    write_catalogue(build_catalogue(rows), CATALOGUE)
+    write_text(
+        CATALOGUE.with_name("metrics.json"),
+        json.dumps(_metrics(rows), indent=2, sort_keys=True) + "\n",
+    )
+
+
+def _splits(clips: list[Row], dataset: Dataset) -> list[Row]:
+    """The group and split of each clip."""
+    splitter = Splitter(dataset.split, validation=dataset.validation, test=dataset.test)
+    table = read_groups(Path(dataset.groups)) if dataset.groups else {}
+    groups = [group_of(clip["clip"], table) for clip in clips]
+    return [{"group": group, "split": splitter.split_of(group)} for group in groups]
+
+
+def _found(finding: Finding) -> Row:
+    row: Row = {"sha256": finding.sha256, "kept": not finding.reason, "reason": finding.reason}
+    if finding.probe:
+        row |= asdict(finding.probe) | {"duration": finding.probe.duration}
+    return row
+
+
+def _metrics(rows: list[Row]) -> Row:
+    used = [row for row in rows if row["kept"]]
+    return {
+        "clips": len(rows),
+        "kept": len(used),
+        "quarantined": len(rows) - len(used),
+        "splits": Counter(row["split"] for row in used),
+        "classes": {
+            name: Counter(row["split"] for row in used if row["class_name"] == name)
+            for name in sorted({row["class_name"] for row in rows})
+        },
+    }
+
+
+def _name_quarantined(rows: list[Row]) -> None:
+    quarantined = [row for row in rows if not row["kept"]]
+    log.info("%d clips kept, %d quarantined", len(rows) - len(quarantined), len(quarantined))
+    for row in quarantined:
+        log.warning("quarantined %s: %s", row["clip"], row["reason"])
