@@ -74,6 +74,7 @@ class Machine(Section):
     """Settings that do not change results; no stage depends on them."""
 
     workers: int | None = Field(default=None, ge=1)
+    scheduler: str | None = Field(default=None, min_length=1)
     threads: int | None = Field(default=None, ge=1)
     mirrors: list[str] = Field(min_length=1)
     timeout: float = Field(gt=0)
