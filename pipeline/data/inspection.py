@@ -9,6 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 from tqdm import tqdm
@@ -45,7 +46,7 @@ def inspect(paths: Sequence[Path], cache: Path, *, workers: int | None) -> list[
 
 
 def _in_pool(
-    paths: Sequence[Path], cache: Path, *, workers: int, bar: "tqdm[None]"
+    paths: Sequence[Path], cache: Path, *, workers: int, bar: "tqdm[Any]"
 ) -> Iterator[tuple[Path, Finding]]:
     with ProcessPoolExecutor(workers) as pool:
         futures = {pool.submit(inspect_one, path, cache): path for path in paths}

@@ -24,7 +24,7 @@ class Source(Protocol):
         """The name of the folder of finished pieces: another one when they cannot be used."""
 
     def listing(self) -> dict[str, object]:
-        """What it holds now, as JSON that changes when the clips might; UnreachableError if away."""
+        """What it holds now, as JSON; an UnreachableError if it cannot be asked."""
 
     def fetch(self, folder: Path) -> list[Clip]:
         """Make every chosen clip whole, in `folder` unless the source is read in place."""

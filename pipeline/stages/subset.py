@@ -24,19 +24,13 @@ def run(params: Params) -> None:
     clips = json.loads(CLIPS.read_text(encoding="utf-8"))
     paths = [Path(clip["path"]) for clip in clips]
     findings = inspect(paths, STATE / "probe", workers=params.machine.workers)
-    rows = [
-        clip | split | _found(finding)
-        for clip, split, finding in zip(
-            clips, _splits(clips, params.dataset), findings, strict=True
-        )
-    ]
+    columns = clips, _splits(clips, params.dataset), map(_found, findings)
+    rows = [clip | split | found for clip, split, found in zip(*columns, strict=True)]
     _name_quarantined(rows)
     demand_clips_in_each_split((row["class_name"], row["split"]) for row in rows if row["kept"])
     write_catalogue(build_catalogue(rows), CATALOGUE)
-    write_text(
-        CATALOGUE.with_name("metrics.json"),
-        json.dumps(_metrics(rows), indent=2, sort_keys=True) + "\n",
-    )
+    metrics = json.dumps(_metrics(rows), indent=2, sort_keys=True)
+    write_text(CATALOGUE.with_name("metrics.json"), metrics + "\n")
 
 
 def _splits(clips: list[Row], dataset: Dataset) -> list[Row]:

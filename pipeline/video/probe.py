@@ -1,4 +1,4 @@
-"""Decode a clip once from end to end: is it whole, and how long is it truly?"""
+"""Decode a clip once from end to end, to learn whether it is whole and how long it truly is."""
 
 import math
 from dataclasses import dataclass
