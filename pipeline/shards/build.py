@@ -1,0 +1,214 @@
+"""Make shards: one clip belongs to one shard, and a shard is made from its clips alone.
+
+The unit of work is a shard: its clips and the settings go to a worker, both files come to rest in
+a folder named by the hash of what they were made from. What is there already is not made again.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, as_completed
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow as pa
+from tqdm import tqdm
+
+from pipeline import video
+from pipeline.errors import ClipError
+from pipeline.params import Extract
+from pipeline.shards.parquet import ParquetWriter
+from pipeline.shards.schema import Record
+from pipeline.shards.tfrecord import TFRecordWriter
+from pipeline.video.decode import sample_clip
+from pipeline.video.flow import encode_field, encode_jpeg, flow_fields
+
+log = logging.getLogger(__name__)
+
+FORMATS = ("tfrecord", "parquet")
+_SUMMARY = "summary.json"
+_UNFINISHED = ".part"
+
+
+@dataclass(frozen=True)
+class Clip:
+    """What extraction needs of a catalogue's row."""
+
+    clip: str
+    class_name: str
+    path: Path
+    sha256: str
+    frames: int
+    fps: float
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One unit of work: the clips whose ids hash to `index`, ordered by id."""
+
+    index: int
+    clips: tuple[Clip, ...]
+    key: str  # hash of all that its bytes depend on
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What became of a shard's clips."""
+
+    clips: int
+    frames: int
+    failed: dict[str, str]  # clip → why it was left out
+
+
+def shard_of(clip: str, shards: int) -> int:
+    """The shard that a clip belongs to, whatever other clips there are."""
+    return int.from_bytes(hashlib.sha256(clip.encode()).digest()[:8]) % shards
+
+
+def plan_shards(clips: Iterable[Clip], settings: Extract) -> list[Shard]:
+    """The shards that hold `clips`; a shard without clips does not exist."""
+    members: dict[int, list[Clip]] = defaultdict(list)
+    for clip in sorted(clips, key=lambda each: each.clip):
+        members[shard_of(clip.clip, settings.shards)].append(clip)
+    return [Shard(i, tuple(members[i]), _key(members[i], settings)) for i in sorted(members)]
+
+
+def build_shards(
+    shards: list[Shard], settings: Extract, folder: Path, executor: Executor
+) -> dict[str, Summary]:
+    """Make what is missing of `shards` in folder/KEY; the summaries by key."""
+    for leftover in folder.glob(f"*{_UNFINISHED}*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    done = {each.key: found for each in shards if (found := _finished(folder / each.key))}
+    # The longest first, so that no worker is left alone with one at the end.
+    missing = sorted((each for each in shards if each.key not in done), key=_work, reverse=True)
+    log.info("%d of %d shards are there already", len(done), len(shards))
+    total = sum(len(each.clips) for each in missing)
+    with tqdm(total=total, unit="clip", desc="extract", disable=not total) as bar:
+        for shard, summary in _make_all(missing, settings, folder, executor):
+            done[shard.key] = summary
+            bar.update(len(shard.clips))
+    return done
+
+
+def make_shard(shard: Shard, settings: Extract, folder: Path) -> Summary:
+    """Extract a shard's clips into both formats and move them to folder/KEY when they are whole."""
+    cv2.setNumThreads(1)  # the other cores have workers of their own
+    aside = Path(tempfile.mkdtemp(prefix=f"{shard.key}{_UNFINISHED}", dir=folder))
+    summary = _write(shard, settings, aside)
+    (aside / _SUMMARY).write_text(json.dumps(asdict(summary)), encoding="utf-8")
+    final = folder / shard.key
+    if final.exists():  # with failed clips, or made by a worker that was thought dead
+        shutil.rmtree(final)
+    aside.rename(final)
+    return summary
+
+
+def extract_clip(clip: Clip, settings: Extract) -> Record:
+    """Decode, sample, resize and encode a clip, and the flow between its frames."""
+    sampled = sample_clip(clip.path, frames=clip.frames, fps=clip.fps, settings=settings)
+    quality = settings.jpeg_quality
+    coded = [encode_field(field, quality=quality) for field in flow_fields(sampled.frames)]
+    return Record(
+        clip=clip.clip,
+        class_name=clip.class_name,
+        times=tuple(sampled.times.tolist()),
+        frames=tuple(encode_jpeg(frame, quality=quality) for frame in sampled.frames),
+        flow=tuple(jpeg for jpeg, _ in coded),
+        flow_scale=tuple(scale for _, scale in coded),
+    )
+
+
+def place_shards(
+    shards: list[Shard], summaries: dict[str, Summary], *, made: Path, placed: Path, count: int
+) -> None:
+    """Link the files in `made` as placed/FORMAT/shard-00007-of-00064.FORMAT, and nothing else."""
+    for suffix in FORMATS:
+        shutil.rmtree(placed / suffix, ignore_errors=True)
+        (placed / suffix).mkdir(parents=True)
+        for shard in shards:
+            if summaries[shard.key].clips:
+                name = f"shard-{shard.index:05}-of-{count:05}.{suffix}"
+                _link(made / shard.key / f"shard.{suffix}", placed / suffix / name)
+
+
+def _make_all(
+    shards: list[Shard], settings: Extract, folder: Path, executor: Executor
+) -> Iterator[tuple[Shard, Summary]]:
+    """The shards as they are finished, by whichever worker."""
+    futures = {executor.submit(make_shard, each, settings, folder): each for each in shards}
+    try:
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def _write(shard: Shard, settings: Extract, folder: Path) -> Summary:
+    frames, failed = 0, {}
+    with (
+        TFRecordWriter(folder / "shard.tfrecord") as tfrecord,
+        ParquetWriter(folder / "shard.parquet", settings) as parquet,
+    ):
+        for clip in shard.clips:
+            try:
+                record = extract_clip(clip, settings)
+            except ClipError as error:
+                failed[clip.clip] = str(error)
+                continue
+            tfrecord.write(record)
+            parquet.write(record)
+            frames += len(record.frames)
+    return Summary(len(shard.clips) - len(failed), frames, failed)
+
+
+def _finished(folder: Path) -> Summary | None:
+    """What an earlier run left, unless a clip failed then: it may have been the disk's fault."""
+    try:
+        summary = Summary(**json.loads((folder / _SUMMARY).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    return None if summary.failed else summary
+
+
+def _work(shard: Shard) -> int:
+    return sum(clip.frames for clip in shard.clips)
+
+
+def _key(clips: list[Clip], settings: Extract) -> str:
+    made_from = {
+        "clips": [(clip.clip, clip.class_name, clip.sha256) for clip in clips],
+        "settings": settings.model_dump(exclude={"shards"}),
+        "code": _code(),
+    }
+    return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:32]
+
+
+@cache
+def _code() -> str:
+    """Hash of the code that makes a shard's bytes: these two packages and what they call."""
+    digest = hashlib.sha256(repr((cv2.__version__, np.__version__, pa.__version__)).encode())
+    for package in (Path(__file__).parent, Path(str(video.__file__)).parent):
+        for module in sorted(package.glob("*.py")):
+            if module.name not in ("loader.py", "probe.py"):
+                digest.update(module.read_bytes())
+    return digest.hexdigest()
+
+
+def _link(source: Path, target: Path) -> None:
+    """Let `target` hold what `source` does, without a second copy where the disk allows it."""
+    try:
+        os.link(source, target)
+    except OSError:  # another device, or a file system without hard links
+        aside = target.with_suffix(_UNFINISHED)
+        shutil.copyfile(source, aside)
+        aside.rename(target)

@@ -1,0 +1,58 @@
+"""extract: decode clips into shards of frames and flow."""
+
+import json
+import logging
+import time
+from pathlib import Path
+
+from pipeline.data.catalogue import kept, read_catalogue
+from pipeline.params import Params
+from pipeline.shards.build import (
+    FORMATS,
+    Clip,
+    Shard,
+    Summary,
+    build_shards,
+    place_shards,
+    plan_shards,
+)
+from pipeline.shards.workers import open_executor
+from pipeline.stages.paths import CATALOGUE, SHARDS, STATE
+
+log = logging.getLogger(__name__)
+
+EXTRACT = SHARDS.parent
+
+
+def run(params: Params) -> None:
+    """Make the shards of all kept clips, and the metrics beside them."""
+    started = time.perf_counter()
+    made = (STATE / "shards").resolve()
+    made.mkdir(parents=True, exist_ok=True)
+    shards = plan_shards(_kept_clips(CATALOGUE), params.extract)
+    with open_executor(params.machine) as executor:
+        summaries = build_shards(shards, params.extract, made, executor)
+    place_shards(shards, summaries, made=made, placed=EXTRACT, count=params.extract.shards)
+    metrics = _metrics(shards, summaries, EXTRACT)
+    (EXTRACT / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+    log.info("%d clips in %.1f s", metrics["clips"], time.perf_counter() - started)
+
+
+def _kept_clips(catalogue: Path) -> list[Clip]:
+    columns = ["clip", "class_name", "path", "sha256", "frames", "fps"]
+    rows = kept(read_catalogue(catalogue)).select(columns).to_pylist()
+    return [Clip(**row | {"path": Path(row["path"]).resolve()}) for row in rows]
+
+
+def _metrics(shards: list[Shard], summaries: dict[str, Summary], placed: Path) -> dict[str, object]:
+    parts = [summaries[shard.key] for shard in shards]
+    failed = {clip: reason for part in parts for clip, reason in part.failed.items()}
+    for clip, reason in failed.items():
+        log.warning("left out %s: %s", clip, reason)
+    return {
+        "clips": sum(part.clips for part in parts),
+        "frames": sum(part.frames for part in parts),
+        "shards": len(list((placed / FORMATS[0]).iterdir())),
+        **{f"{s}_bytes": sum(f.stat().st_size for f in (placed / s).iterdir()) for s in FORMATS},
+        "failed": failed,
+    }
