@@ -8,7 +8,9 @@ one played backwards, so that only the order of frames tells the two apart.
 import colorsys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from math import cos, pi, radians, sin, tau
+from zlib import crc32
 
 import cv2
 import numpy as np
@@ -21,7 +23,7 @@ MARGIN = 24  # canvas around the picture, for the camera to shake in
 SUBPIXEL = 4  # bits after the point in OpenCV's coordinates, so that slow motion is smooth
 
 Image = NDArray[np.uint8]
-Points = NDArray[np.float64]
+Points = NDArray[np.floating]
 Colour = tuple[int, int, int]
 
 
@@ -107,6 +109,13 @@ class Scene:
         return _film(canvas, self.trajectory, seconds)
 
 
+def scene_of(clip: str) -> Scene:
+    """Set up the scene of a clip of the data set, by its id (`CLASS/v_CLASS_g01_c01`)."""
+    group = clip.rpartition("_")[0]
+    class_name = clip.partition("/")[0]
+    return scene(class_name, group=appearance(crc32(group.encode())), seed=crc32(clip.encode()))
+
+
 def scene(class_name: str, *, group: Appearance, seed: int) -> Scene:
     """Set up the clip of that class which a seed gives in the world of a group."""
     motion, backwards = MOTIONS[class_name]
@@ -116,6 +125,7 @@ def scene(class_name: str, *, group: Appearance, seed: int) -> Scene:
 # What a group looks like
 
 
+@lru_cache(maxsize=1)  # a group's clips are drawn one after the other
 def appearance(seed: int) -> Appearance:
     """Invent the world of a group: background, object, speed and camera, all from one seed."""
     rng = default_rng(seed)
@@ -137,31 +147,32 @@ def appearance(seed: int) -> Appearance:
 
 def _background(rng: Generator, hue: float, *, dark: bool) -> Image:
     values = (0.12, 0.45) if dark else (0.6, 1.0)
-    ends = [
-        _colour(hue + rng.uniform(-0.12, 0.12), rng.uniform(0.2, 0.55), value) for value in values
-    ]
+    near, far = (
+        np.array(_colour(hue + rng.uniform(-0.12, 0.12), rng.uniform(0.2, 0.55), value), np.float32)
+        for value in values
+    )
     size = (WIDTH + 2 * MARGIN, HEIGHT + 2 * MARGIN)
-    blend = np.clip(_texture(rng, size) + _pattern(rng, size), 0, 1)[..., None]
-    return (np.array(ends[0]) * (1 - blend) + np.array(ends[1]) * blend).astype(np.uint8)
+    blend = np.clip(_clouds(rng, size) + _pattern(rng, size), 0, 1)[..., None]
+    return (near + (far - near) * blend).astype(np.uint8)
 
 
-def _texture(rng: Generator, size: tuple[int, int]) -> Points:
-    """Clouds from coarse to fine, float [height, width] around 0.5."""
-    noise = np.full(size[::-1], 0.5)
+def _clouds(rng: Generator, size: tuple[int, int]) -> Points:
+    """Noise from coarse to fine, float32 [height, width] around 0.5."""
+    noise = np.full(size[::-1], 0.5, np.float32)
     for cells, weight in ((3, 0.5), (9, 0.25), (40, rng.uniform(0.05, 0.3))):
-        grid = rng.uniform(-1, 1, size=(cells, cells + 1))
-        noise += weight * cv2.resize(grid, size, interpolation=cv2.INTER_CUBIC)
+        grid = rng.uniform(-weight, weight, size=(cells, cells + 1)).astype(np.float32)
+        noise += cv2.resize(grid, size, interpolation=cv2.INTER_CUBIC)
     return noise
 
 
 def _pattern(rng: Generator, size: tuple[int, int]) -> Points:
-    """Stripes, checks, dots or nothing, turned at will: float [height, width], small."""
-    y, x = np.mgrid[: size[1], : size[0]]
-    angle, wavelength = rng.uniform(0, pi), rng.uniform(22, 60)
-    across = np.sin(tau * (x * cos(angle) + y * sin(angle)) / wavelength)
-    along = np.sin(tau * (y * cos(angle) - x * sin(angle)) / wavelength)
-    patterns = (across * 0, np.tanh(4 * across), np.tanh(8 * across * along), across * along)
-    return np.asarray(rng.uniform(0.1, 0.25) * patterns[rng.integers(len(patterns))])
+    """Nothing, stripes, checks or dots, turned at will: float32 [height, width] around 0."""
+    y, x = (steps.astype(np.float32) for steps in np.ogrid[: size[1], : size[0]])
+    angle, frequency, strength = rng.uniform(0, pi), rng.uniform(0.1, 0.28), rng.uniform(0.1, 0.25)
+    step = frequency * cos(angle), frequency * sin(angle)
+    across, along = np.sin(step[0] * x + step[1] * y), np.sin(step[0] * y - step[1] * x)
+    kinds = (0 * across, np.tanh(4 * across), np.tanh(8 * across * along), across * along)
+    return strength * kinds[rng.integers(len(kinds))]
 
 
 def _distractor(rng: Generator, hue: float) -> Distractor:

@@ -2,18 +2,17 @@
 
 import multiprocessing
 import os
+import shutil
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Thread
-from zlib import crc32
 
 import cv2
 from tqdm import tqdm
 
-from pipeline.data.drawing import FPS, HEIGHT, WIDTH, Scene, appearance, scene
+from pipeline.data.drawing import FPS, HEIGHT, WIDTH, Scene, scene_of
 from pipeline.errors import SourceError
 
 
@@ -24,17 +23,20 @@ def film(clips: Sequence[str], folder: Path, *, workers: int) -> None:
         return
     for class_name in {clip.split("/")[0] for clip in clips}:
         (folder / class_name).mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".filming-", dir=folder) as aside:
-        _film_all(missing, Path(aside), workers)
+    aside = folder / ".filming"
+    shutil.rmtree(aside, ignore_errors=True)  # what a killed run left
+    aside.mkdir()
+    try:
+        _film_all(missing, aside, workers)
+    finally:
+        shutil.rmtree(aside)
 
 
 def film_group(clips: dict[str, Path], aside: Path) -> int:
     """Film the clips of one group (id: path) and give them their names once whole; their count."""
-    group = appearance(crc32(_group(next(iter(clips))).encode()))
     for clip, path in clips.items():
-        class_name = clip.split("/")[0]
         partial = aside / path.name
-        write_video(partial, scene(class_name, group=group, seed=crc32(clip.encode())))
+        write_video(partial, scene_of(clip))
         partial.replace(path)
     return len(clips)
 
@@ -66,12 +68,8 @@ def _missing(clips: Sequence[str], folder: Path) -> list[dict[str, Path]]:
     for clip in clips:
         path = folder / f"{clip}.avi"
         if not is_whole(path):
-            groups[_group(clip)][clip] = path
+            groups[clip.rpartition("_")[0]][clip] = path
     return list(groups.values())
-
-
-def _group(clip: str) -> str:
-    return clip.rpartition("_")[0]
 
 
 def _film_all(groups: list[dict[str, Path]], aside: Path, workers: int) -> None:
