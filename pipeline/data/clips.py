@@ -23,6 +23,10 @@ VIDEO_SUFFIXES = {
 _UCF101 = re.compile(r"v_(?P<class_name>\w+)_g(?P<group>\d\d)_c\d\d+", re.IGNORECASE | re.ASCII)
 
 
+class UnreachableError(SourceError):
+    """The source cannot be asked just now; what it listed last may still hold."""
+
+
 @dataclass(frozen=True)
 class Clip:
     """One video file, `size` bytes at `path`; its class is a folder's or an archive's word."""

@@ -6,8 +6,16 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import SourceError
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+
+class DiskFullError(SourceError):
+    """There is no room for the clips; another mirror would not help."""
 
 
 @contextmanager
@@ -53,11 +61,19 @@ def full_disk_explained(folder: Path, needed: int) -> Iterator[None]:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        raise SourceError(
-            f"the disk is full: {folder} needs {needed / 1e6:,.0f} MB in all, and "
-            f"{_free(folder) / 1e6:,.0f} MB are free; make room and run again: "
+        raise DiskFullError(
+            f"the disk is full: {folder} needs {needed / 1e6:,.1f} MB in all, and "
+            f"{_free(folder) / 1e6:,.1f} MB are free; make room and run again: "
             "what is whole there is kept"
         ) from error
+
+
+def bytes_bar(what: str, total: int | None) -> "tqdm[Any]":
+    """A progress bar in bytes."""
+    # Here, not above: `snapshot` imports this module, and must start fast.
+    from tqdm import tqdm
+
+    return tqdm(desc=what, total=total, unit="B", unit_scale=True)
 
 
 def _free(folder: Path) -> int:

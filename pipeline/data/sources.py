@@ -6,14 +6,9 @@ from pathlib import Path
 from typing import Protocol
 
 from pipeline.data import sample
-from pipeline.data.clips import Classes, Clip, choose_classes
+from pipeline.data.clips import Classes, Clip, UnreachableError, choose_classes
 from pipeline.data.folder import FolderSource
-from pipeline.errors import SourceError
 from pipeline.params import Dataset, Machine
-
-
-class UnreachableError(SourceError):
-    """The source cannot be asked just now; what it last listed may still hold."""
 
 
 class Source(Protocol):
@@ -34,9 +29,18 @@ def open_source(dataset: Dataset, machine: Machine) -> Source:
     """The source that `dataset.source` means."""
     if dataset.source == "sample":
         return SampleSource(dataset.classes, workers=machine.workers)
+    # Imported where they are needed: `snapshot` runs every time, and must start fast.
+    if dataset.source == "ucf101":
+        from pipeline.data.ucf101 import Ucf101Source
+
+        return Ucf101Source(machine.mirrors, machine.timeout, dataset.classes)
     path = Path(dataset.source).expanduser()
     if path.is_dir():
         return FolderSource(path, dataset.classes)
+    if path.is_file():
+        from pipeline.data.archive import ArchiveSource
+
+        return ArchiveSource(path, dataset.classes)
     raise UnreachableError(
         f"dataset.source is {dataset.source}: there is no such file or folder; give sample, ucf101 "
         "or the path of a folder, zip or rar with one folder a class"

@@ -5,8 +5,9 @@ import json
 import logging
 from pathlib import Path
 
+from pipeline.data.clips import UnreachableError
 from pipeline.data.files import write_text
-from pipeline.data.sources import UnreachableError, open_source
+from pipeline.data.sources import open_source
 from pipeline.errors import SourceError
 from pipeline.params import Dataset, Params
 from pipeline.stages.paths import SNAPSHOT, STATE
