@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Thread
 
 import cv2
@@ -23,13 +24,10 @@ def film(clips: Sequence[str], folder: Path, *, workers: int) -> None:
         return
     for class_name in {clip.split("/")[0] for clip in clips}:
         (folder / class_name).mkdir(parents=True, exist_ok=True)
-    aside = folder / ".filming"
-    shutil.rmtree(aside, ignore_errors=True)  # what a killed run left
-    aside.mkdir()
-    try:
-        _film_all(missing, aside, workers)
-    finally:
-        shutil.rmtree(aside)
+    for left_by_a_killed_run in folder.glob(".filming-*"):
+        shutil.rmtree(left_by_a_killed_run)
+    with TemporaryDirectory(prefix=".filming-", dir=folder) as aside:
+        _film_all(missing, Path(aside), workers)
 
 
 def film_group(clips: dict[str, Path], aside: Path) -> int:

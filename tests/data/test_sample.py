@@ -130,12 +130,13 @@ def test_a_killed_run_leaves_only_whole_files_and_is_taken_up_again(few, tmp_pat
     finally:
         os.kill(run.pid, signal.SIGKILL)
         run.wait()
-    whole = [path for path in tmp_path.rglob("*.avi") if path.parent.name != ".filming"]
+    whole = [path for path in tmp_path.rglob("*.avi") if ".filming-" not in str(path)]
     assert finished in whole
     assert len(whole) < len(FEW)
     assert all(map(is_whole, whole))
     film(FEW, tmp_path, workers=1)
     assert contents(tmp_path) == contents(few)
+    assert not list(tmp_path.glob(".filming-*"))
 
 
 def test_a_file_that_cannot_be_written_is_an_error_that_names_it(tmp_path):
