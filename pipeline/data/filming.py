@@ -25,7 +25,7 @@ def film(clips: Sequence[str], folder: Path, *, workers: int) -> None:
     for class_name in {clip.split("/")[0] for clip in clips}:
         (folder / class_name).mkdir(parents=True, exist_ok=True)
     for left_by_a_killed_run in folder.glob(".filming-*"):
-        shutil.rmtree(left_by_a_killed_run)
+        shutil.rmtree(left_by_a_killed_run, ignore_errors=True)
     with TemporaryDirectory(prefix=".filming-", dir=folder) as aside:
         _film_all(missing, Path(aside), workers)
 
