@@ -34,7 +34,7 @@ def crc32c(data: bytes) -> int:
 
 def _fold(rows: Words, register: int) -> Words:
     low, high = _row_tables()
-    folded = rows[0].copy()
+    folded: Words = rows[0].copy()
     folded[0] ^= np.uint32(register)
     for row in rows[1:]:
         folded = low[folded & 0xFFFF] ^ high[folded >> 16] ^ row
@@ -51,9 +51,9 @@ def _by_bytes(data: bytes, register: int) -> int:
 @functools.cache
 def _byte_table() -> Words:
     """What eight zero bits make of a register, for each value of its lowest byte."""
-    table = np.arange(256, dtype=np.uint32)
+    table: Words = np.arange(256, dtype=np.uint32)
     for _ in range(8):
-        table = (table >> 1) ^ np.where(table & 1, np.uint32(_POLYNOMIAL), np.uint32(0))
+        table = (table >> 1) ^ (table & 1) * np.uint32(_POLYNOMIAL)
     return table
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -56,4 +56,9 @@ def read_parquet(path: Path) -> Iterator[Record]:
     with pq.ParquetFile(path) as file:
         for group in range(file.num_row_groups):
             for row in file.read_row_group(group, columns=list(TYPES)).to_pylist():
-                yield Record(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()})
+                yield _to_record(row)
+
+
+def _to_record(row: dict[str, Any]) -> Record:
+    values = {key: tuple(each) if isinstance(each, list) else each for key, each in row.items()}
+    return Record(**values)

@@ -9,7 +9,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
+from google.protobuf import (  # type: ignore[import-untyped]
+    descriptor_pb2,
+    descriptor_pool,
+    json_format,
+    message_factory,
+)
 
 from pipeline.errors import ShardError
 from pipeline.shards.crc32c import masked_crc32c

@@ -40,7 +40,9 @@ def _cluster(machine: Machine) -> Iterator[Executor]:
     from distributed import Client, KilledWorker  # takes a second to import, and few need it
 
     try:
-        with Client(machine.scheduler, timeout=machine.timeout) as client:
+        with Client(  # type: ignore[no-untyped-call]
+            machine.scheduler, timeout=machine.timeout
+        ) as client:
             log.info("extracting on %d Dask workers", len(client.nthreads()))
             yield client.get_executor(pure=False)
     except KilledWorker as error:

@@ -30,8 +30,8 @@ def sample_indices(frames: int, fps: float, *, rate: float, limit: int) -> NDArr
     count = int((frames - 1) / fps * rate + 1e-6) + 1
     start = max(0, (count - limit) // 2)
     ticks = np.arange(start, start + min(count, limit))
-    nearest = np.floor(ticks * fps / rate + 0.5).astype(np.int64)
-    return np.minimum(nearest, frames - 1)
+    nearest = np.floor(ticks * fps / rate + 0.5).clip(max=frames - 1)
+    return nearest.astype(np.int64)
 
 
 def sample_clip(path: Path, *, frames: int, fps: float, settings: Extract) -> Sampled:
