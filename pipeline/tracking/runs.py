@@ -1,0 +1,175 @@
+"""One run a trained model, made or completed from the files that the stages left.
+
+The files are the truth. What a run lacks is added; what it has is never logged again, so that
+repeating, or going on after a server died half-way, ends in the same store.
+"""
+
+import json
+import logging
+import math
+import re
+import time
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities import LoggedModelStatus, Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.types import Schema, TensorSpec
+
+from pipeline.tracking.store import connect, create_run, epochs_of, runs_of
+from pipeline.tracking.trained import (
+    FINGERPRINT,
+    SECONDS,
+    Trained,
+    content_hash,
+    params_of,
+    read_trained,
+    tags_of,
+)
+
+log = logging.getLogger(__name__)
+
+History = Mapping[tuple[str, int], float]
+_FIGURES = "pipeline.figures"
+_BATCH = 1000  # metrics that MLflow takes at once
+
+
+def upsert(model_dir: Path, evaluation_dir: Path | None, *, tracking_uri: str) -> str | None:
+    """Make or complete the model's run; its id, or None (and a warning) if MLflow is away."""
+    trained = read_trained(model_dir, evaluation_dir)
+    try:
+        client, experiment = connect(tracking_uri)
+        run = _find(client, experiment, trained) or create_run(
+            client, experiment, trained.record, started=trained.started
+        )
+        _complete(client, run, trained, tracking_uri)
+    except (MlflowException, OSError) as error:
+        log.warning(
+            "MLflow at %s did not take %s; `python -m pipeline track` will try again: %s",
+            tracking_uri,
+            trained.record["model"],
+            error,
+        )
+        return None
+    return str(run.info.run_id)
+
+
+def _find(client: MlflowClient, experiment: str, trained: Trained) -> Run | None:
+    """The run that the files belong to.
+
+    A run of the same key with other numbers is another training: it stays if it was completed from
+    files, and goes if it was only logged live, since nothing else is left of that training.
+    """
+    for run in runs_of(client, experiment, trained.record["key"]):
+        if _agrees(epochs_of(client, run), trained.history):
+            return run
+        if FINGERPRINT not in run.data.tags:
+            client.delete_run(run.info.run_id)
+    return None
+
+
+def _agrees(stored: History, history: History) -> bool:
+    return all(
+        math.isclose(value, history.get((name, step), math.nan), rel_tol=1e-6)
+        for (name, step), value in stored.items()
+        if name != SECONDS
+    )
+
+
+def _complete(client: MlflowClient, run: Run, trained: Trained, tracking_uri: str) -> None:
+    """Add what the run lacks; its fingerprint comes last, and says that nothing is missing."""
+    run_id = run.info.run_id
+    _log_missing(client, run, trained)
+    _log_model(client, run, trained, tracking_uri)
+    _log_figures(client, run, trained.figures)
+    if run.info.status != "FINISHED":
+        client.set_terminated(run_id, "FINISHED", end_time=trained.finished)
+    client.set_tag(run_id, FINGERPRINT, trained.fingerprint)
+
+
+def _log_missing(client: MlflowClient, run: Run, trained: Trained) -> None:
+    had = run.data
+    params = [
+        Param(*item) for item in params_of(trained.record).items() if item[0] not in had.params
+    ]
+    tags = [
+        RunTag(*item) for item in tags_of(trained.record).items() if item not in had.tags.items()
+    ]
+    metrics = _missing_epochs(client, run, trained) + _changed_scalars(run, trained)
+    client.log_batch(run.info.run_id, params=params, tags=tags)
+    for first in range(0, len(metrics), _BATCH):
+        client.log_batch(run.info.run_id, metrics=metrics[first : first + _BATCH])
+
+
+def _missing_epochs(client: MlflowClient, run: Run, trained: Trained) -> list[Metric]:
+    stored = epochs_of(client, run)
+    ends = trained.elapsed()
+    return [
+        Metric(name, value, run.info.start_time + ends.get(step, 0), step)
+        for (name, step), value in trained.history.items()
+        if (name, step) not in stored
+    ]
+
+
+def _changed_scalars(run: Run, trained: Trained) -> list[Metric]:
+    """New values only: after another evaluation, the later of two is the one that counts."""
+    now = int(time.time() * 1000)
+    return [
+        Metric(name, value, now, 0)
+        for name, value in trained.scalars.items()
+        if run.data.metrics.get(name) != value
+    ]
+
+
+def _log_model(client: MlflowClient, run: Run, trained: Trained, tracking_uri: str) -> None:
+    """Log the Keras model; one whose upload broke off is taken up under its own id."""
+    logged = client.search_logged_models(
+        [run.info.experiment_id], f"source_run_id = '{run.info.run_id}'"
+    )
+    if any(model.status == LoggedModelStatus.READY for model in logged):
+        return
+    model = _load(trained.model)
+    mlflow.set_tracking_uri(tracking_uri)
+    with mlflow.start_run(run.info.run_id):
+        mlflow.keras.log_model(
+            model,
+            name=re.sub(r"[/:.%\"']", "_", trained.record["model"]),
+            model_id=logged[0].model_id if logged else None,
+            signature=_signature(model),
+            # Given, because MLflow would load the model in another process to find them out.
+            pip_requirements=[f"{name}=={version(name)}" for name in ("keras", "tensorflow")],
+        )
+
+
+def _load(path: Path) -> Any:
+    import keras
+
+    import pipeline.models  # noqa: F401 - so that Keras knows the layers
+
+    return keras.saving.load_model(path, compile=False)
+
+
+def _signature(model: Any) -> ModelSignature:
+    import numpy as np
+
+    def schema(shape: Sequence[int | None]) -> Schema:
+        sides = tuple(-1 if side is None else side for side in shape)
+        return Schema([TensorSpec(np.dtype("float32"), sides)])
+
+    return ModelSignature(inputs=schema(model.input_shape), outputs=schema(model.output_shape))
+
+
+def _log_figures(client: MlflowClient, run: Run, figures: Sequence[Path]) -> None:
+    """Upload the figures that are new or changed; one of the same name is replaced."""
+    hashes = {figure.name: content_hash(figure) for figure in figures}
+    known = json.loads(run.data.tags.get(_FIGURES, "{}"))
+    for figure in figures:
+        if known.get(figure.name) != hashes[figure.name]:
+            client.log_artifact(run.info.run_id, str(figure), "figures")
+    if known != hashes:
+        client.set_tag(run.info.run_id, _FIGURES, json.dumps(hashes))

@@ -1,0 +1,138 @@
+"""A trained model's files as MLflow takes them: params, tags, metrics and figures."""
+
+import csv
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+KEY = "pipeline.key"
+FINGERPRINT = "pipeline.fingerprint"
+EPOCH = "epoch/"  # begins the names of metrics with a value an epoch
+_PARAMS = ("architecture", "stream", "seed", "precision")
+# The one column of a history that a second training of the same model need not repeat.
+SECONDS = f"{EPOCH}seconds"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What the stages train and evaluate left of one model."""
+
+    record: Mapping[str, Any]
+    history: Mapping[tuple[str, int], float]
+    tests: Mapping[str, float]
+    model: Path
+    figures: tuple[Path, ...]
+    fingerprint: str
+
+    @property
+    def finished(self) -> int:
+        """When training ended, in milliseconds since 1970."""
+        return int((self.model.parent / "record.json").stat().st_mtime * 1000)
+
+    @property
+    def started(self) -> int:
+        """When training would have begun, had it never paused, in milliseconds since 1970."""
+        return self.finished - int(float(self.record.get("train_seconds", 0)) * 1000)
+
+    @property
+    def scalars(self) -> dict[str, float]:
+        """Metrics with one value: what training cost and what the test split gave."""
+        costs = {
+            name: self.record[name] for name in self.record if name not in (*_PARAMS, "params")
+        }
+        return dict(_numbers(costs)) | dict(self.tests)
+
+    def elapsed(self) -> dict[int, int]:
+        """Milliseconds from the start of training to the end of each epoch."""
+        seconds = {step: value for (name, step), value in self.history.items() if name == SECONDS}
+        steps = sorted(seconds)
+        ends = accumulate(seconds[step] for step in steps)
+        return {step: int(end * 1000) for step, end in zip(steps, ends, strict=True)}
+
+
+def read_trained(model_dir: Path, evaluation_dir: Path | None) -> Trained:
+    """Read both folders (an unfinished evaluation counts as none); OSError if untrained."""
+    tests = sorted(evaluation_dir.glob("metrics.json")) if evaluation_dir else []
+    figures = sorted(evaluation_dir.glob("*.png")) if evaluation_dir and tests else []
+    files = [model_dir / name for name in ("model.keras", "record.json", "history.csv")]
+    return Trained(
+        record=json.loads((model_dir / "record.json").read_text(encoding="utf-8")),
+        history=_history(model_dir / "history.csv"),
+        tests={name: value for path in tests for name, value in _tests(path).items()},
+        model=model_dir / "model.keras",
+        figures=tuple(figures),
+        fingerprint=_fingerprint(files + tests + figures),
+    )
+
+
+def params_of(record: Mapping[str, Any]) -> dict[str, str]:
+    """What the model was made with, by MLflow's names."""
+    made = {name: record[name] for name in _PARAMS if name in record}
+    return {name: str(value) for name, value in (made | dict(record.get("params", {}))).items()}
+
+
+def tags_of(record: Mapping[str, Any]) -> dict[str, str]:
+    """What is said of the model in words: its key, its shards' hash, the revision, the machine."""
+    words = {
+        name: value
+        for name, value in record.items()
+        if isinstance(value, str) and name not in (*_PARAMS, "key", "model")
+    }
+    # MLflow's own name for the revision fills the column "Version" of its table.
+    commit = (
+        {"mlflow.source.git.commit": record["git_revision"]} if "git_revision" in record else {}
+    )
+    source = {"mlflow.source.name": f"python -m pipeline train {record['model']}"}
+    return {KEY: record["key"], **words, **commit, **source}
+
+
+def epoch_metrics(row: Mapping[str, Any]) -> dict[str, float]:
+    """One epoch's numbers under the names that they have in MLflow."""
+    return dict(_numbers({name: row[name] for name in row if name != "epoch"}, EPOCH))
+
+
+def _history(path: Path) -> dict[tuple[str, int], float]:
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = [(int(row.pop("epoch")), row) for row in csv.DictReader(file)]
+    return {
+        (name, epoch): value
+        for epoch, row in rows
+        for name, value in epoch_metrics(
+            {name: float(text) for name, text in row.items() if text}
+        ).items()
+    }
+
+
+def _tests(path: Path) -> dict[str, float]:
+    return dict(_numbers(json.loads(path.read_text(encoding="utf-8")), "test/"))
+
+
+def _numbers(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+    """The finite numbers in nested mappings, named by their path, in letters that MLflow takes."""
+    for name, value in values.items():
+        path = prefix + re.sub(r"[^\w.\- :]", "_", name)
+        if isinstance(value, Mapping):
+            yield from _numbers(value, f"{path}/")
+        elif (
+            isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        ):
+            yield path, float(value)
+
+
+def _fingerprint(paths: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(f"{path.name} {content_hash(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,114 @@
+"""Models as the stages train and evaluate leave them, without training any."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import pytest
+from matplotlib.figure import Figure
+
+Folders = tuple[Path, Path]
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A saved network of the shape that the pipeline's networks have."""
+    layers = [
+        keras.Input((4, 8, 8, 3)),
+        keras.layers.Rescaling(1 / 255),
+        keras.layers.GlobalAveragePooling3D(),
+        keras.layers.Dense(3, activation="softmax"),
+    ]
+    path = tmp_path_factory.mktemp("model") / "model.keras"
+    keras.Sequential(layers).save(path)
+    return path
+
+
+@pytest.fixture
+def trained(tmp_path: Path, tiny_model: Path) -> Callable[..., Folders]:
+    """Write data/train/NAME and data/evaluate/NAME; returns both folders."""
+
+    def write(name: str = "csn-rgb", **changes: object) -> Folders:
+        return write_trained(tmp_path / "data", tiny_model, name, **changes)
+
+    return write
+
+
+def history(epochs: int, *, start: float = 1.1) -> list[dict[str, float]]:
+    """Rows of history.csv."""
+    return [
+        {
+            "epoch": epoch,
+            "loss": start / (epoch + 1),
+            "accuracy": 1 - 0.5 / (epoch + 1),
+            "validation_loss": start * 1.2 / (epoch + 1),
+            "validation_accuracy": 0.9 - 0.5 / (epoch + 1),
+            "learning_rate": 0.002,
+            "seconds": 12.5,
+        }
+        for epoch in range(epochs)
+    ]
+
+
+def write_trained(
+    data: Path,
+    model: Path,
+    name: str,
+    *,
+    rows: list[dict[str, float]] | None = None,
+    video_accuracy: float = 0.92,
+    **record: object,
+) -> Folders:
+    """Both folders of one model, as the stages write them."""
+    train, evaluate = data / "train" / name, data / "evaluate" / name
+    train.mkdir(parents=True, exist_ok=True)
+    evaluate.mkdir(parents=True, exist_ok=True)
+    (train / "model.keras").write_bytes(model.read_bytes())
+    (train / "record.json").write_text(json.dumps(make_record(name) | record))
+    rows = history(3) if rows is None else rows
+    with (train / "history.csv").open("w", newline="") as file:
+        table = csv.DictWriter(file, rows[0].keys())
+        table.writeheader()
+        table.writerows(rows)
+    (evaluate / "metrics.json").write_text(json.dumps(make_metrics(video_accuracy)))
+    figure = Figure(figsize=(3, 3))
+    figure.subplots().imshow([[video_accuracy, 0], [0, 1]])
+    figure.savefig(evaluate / "confusion.png")
+    return train, evaluate
+
+
+def make_metrics(video_accuracy: float) -> dict[str, object]:
+    return {
+        "clip_accuracy": video_accuracy - 0.03,
+        "video_accuracy": video_accuracy,
+        "video_accuracy_low": video_accuracy - 0.05,
+        "video_accuracy_high": video_accuracy + 0.04,
+        "class_accuracy": {"Archery": 0.9, "Ski & Dive (fast)": 0.8},
+    }
+
+
+def make_record(name: str) -> dict[str, object]:
+    architecture, stream = name.rsplit("-", 1)
+    return {
+        "key": f"key of {name}",
+        "model": name,
+        "architecture": architecture,
+        "stream": stream,
+        "seed": 0,
+        "params": {"frames": 16, "batch_size": 16, "learning_rate": 0.002},
+        "dataset_hash": "d4",
+        "git_revision": "0123abc",
+        "parameters": 215_000,
+        "size_bytes": 2_700_000,
+        "train_seconds": 63.5,
+        "data_wait_fraction": 0.01,
+        "gflops": 1.5,
+        "precision": "float32",
+        "hardware": "two cores",
+        "threads": 2,
+        "epochs": 3,
+        "stopped_by": "patience",
+        "best_validation_loss": 0.31,
+    }
