@@ -1,7 +1,10 @@
 """What all tests share."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -14,3 +17,20 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real data is not here: no folder {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def film() -> Callable[..., Path]:
+    """Writes a small clip: a smooth pattern that moves right by `speed` pixels a frame."""
+
+    def write(path: Path, *, frames=20, fps=25.0, width=64, height=48, speed=1) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        noise = np.random.default_rng(len(path.name)).integers(0, 255, (12, 64, 3), np.uint8)
+        scene = cv2.resize(noise, (4 * width, height), interpolation=cv2.INTER_CUBIC)
+        writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), fps, (width, height))
+        for index in range(frames):
+            writer.write(np.ascontiguousarray(np.roll(scene, speed * index, axis=1)[:, :width]))
+        writer.release()
+        return path
+
+    return write

@@ -22,18 +22,16 @@ import numpy as np
 import pyarrow as pa
 from tqdm import tqdm
 
-from pipeline import video
 from pipeline.errors import ClipError
 from pipeline.params import Extract
-from pipeline.shards.parquet import ParquetWriter
+from pipeline.shards import crc32c, parquet, schema, tfrecord
 from pipeline.shards.schema import Record
-from pipeline.shards.tfrecord import TFRecordWriter
-from pipeline.video.decode import sample_clip
-from pipeline.video.flow import encode_field, encode_jpeg, flow_fields
+from pipeline.video import decode, flow
 
 log = logging.getLogger(__name__)
 
 FORMATS = ("tfrecord", "parquet")
+MODULES = (crc32c, decode, flow, parquet, schema, tfrecord)  # what a shard's bytes hang on
 _SUMMARY = "summary.json"
 _UNFINISHED = ".part"
 
@@ -101,7 +99,7 @@ def build_shards(
 
 def make_shard(shard: Shard, settings: Extract, folder: Path) -> Summary:
     """Extract a shard's clips into both formats and move them to folder/KEY when they are whole."""
-    cv2.setNumThreads(1)  # the other cores have workers of their own
+    cv2.setNumThreads(1)  # a worker of a cluster has neighbours, too
     aside = Path(tempfile.mkdtemp(prefix=f"{shard.key}{_UNFINISHED}", dir=folder))
     summary = _write(shard, settings, aside)
     (aside / _SUMMARY).write_text(json.dumps(asdict(summary)), encoding="utf-8")
@@ -114,14 +112,16 @@ def make_shard(shard: Shard, settings: Extract, folder: Path) -> Summary:
 
 def extract_clip(clip: Clip, settings: Extract) -> Record:
     """Decode, sample, resize and encode a clip, and the flow between its frames."""
-    sampled = sample_clip(clip.path, frames=clip.frames, fps=clip.fps, settings=settings)
+    sampled = decode.sample_clip(clip.path, frames=clip.frames, fps=clip.fps, settings=settings)
     quality = settings.jpeg_quality
-    coded = [encode_field(field, quality=quality) for field in flow_fields(sampled.frames)]
+    coded = [
+        flow.encode_field(field, quality=quality) for field in flow.flow_fields(sampled.frames)
+    ]
     return Record(
         clip=clip.clip,
         class_name=clip.class_name,
         times=tuple(sampled.times.tolist()),
-        frames=tuple(encode_jpeg(frame, quality=quality) for frame in sampled.frames),
+        frames=tuple(flow.encode_jpeg(frame, quality=quality) for frame in sampled.frames),
         flow=tuple(jpeg for jpeg, _ in coded),
         flow_scale=tuple(scale for _, scale in coded),
     )
@@ -156,8 +156,8 @@ def _make_all(
 def _write(shard: Shard, settings: Extract, folder: Path) -> Summary:
     frames, failed = 0, {}
     with (
-        TFRecordWriter(folder / "shard.tfrecord") as tfrecord,
-        ParquetWriter(folder / "shard.parquet", settings) as parquet,
+        tfrecord.TFRecordWriter(folder / "shard.tfrecord") as to_tfrecord,
+        parquet.ParquetWriter(folder / "shard.parquet", settings) as to_parquet,
     ):
         for clip in shard.clips:
             try:
@@ -165,8 +165,8 @@ def _write(shard: Shard, settings: Extract, folder: Path) -> Summary:
             except ClipError as error:
                 failed[clip.clip] = str(error)
                 continue
-            tfrecord.write(record)
-            parquet.write(record)
+            to_tfrecord.write(record)
+            to_parquet.write(record)
             frames += len(record.frames)
     return Summary(len(shard.clips) - len(failed), frames, failed)
 
@@ -195,12 +195,10 @@ def _key(clips: list[Clip], settings: Extract) -> str:
 
 @cache
 def _code() -> str:
-    """Hash of the code that makes a shard's bytes: these two packages and what they call."""
+    """Hash of the code that makes a shard's bytes, and of the libraries that it calls."""
     digest = hashlib.sha256(repr((cv2.__version__, np.__version__, pa.__version__)).encode())
-    for package in (Path(__file__).parent, Path(str(video.__file__)).parent):
-        for module in sorted(package.glob("*.py")):
-            if module.name not in ("loader.py", "probe.py"):
-                digest.update(module.read_bytes())
+    for path in (__file__, *(str(module.__file__) for module in MODULES)):
+        digest.update(Path(path).read_bytes())
     return digest.hexdigest()
 
 

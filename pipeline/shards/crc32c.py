@@ -53,7 +53,7 @@ def _byte_table() -> Words:
     """What eight zero bits make of a register, for each value of its lowest byte."""
     table: Words = np.arange(256, dtype=np.uint32)
     for _ in range(8):
-        table = (table >> 1) ^ (table & 1) * np.uint32(_POLYNOMIAL)
+        table = (table >> np.uint32(1)) ^ (table & np.uint32(1)) * np.uint32(_POLYNOMIAL)
     return table
 
 

@@ -54,9 +54,9 @@ def training_windows(
     flow is in pixels a sampled step, less its mean over each field. Ask for all epochs at once:
     what is decoded is kept among them.
     """
+    records = _records(files, labels, stream, memory)
     batch_size = min(batch_size, len(labels))
     steps = len(labels) // batch_size
-    records = _records(files, labels, stream, memory)
     how = augmentation or Augmentation()
 
     def clips_of(number: tf.Tensor) -> tf.data.Dataset:
@@ -128,6 +128,8 @@ def _records(
 
 def _table(labels: Mapping[str, int]) -> tf.lookup.StaticHashTable:
     """Clip → label, and −1 for all others."""
+    if not labels:
+        raise ShardError("there are no clips to load; look into the catalogue")
     clips, numbers = list(labels), list(labels.values())
     pairs = tf.lookup.KeyValueTensorInitializer(clips, numbers, tf.string, tf.int32)
     return tf.lookup.StaticHashTable(pairs, default_value=-1)

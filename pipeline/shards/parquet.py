@@ -60,5 +60,5 @@ def read_parquet(path: Path) -> Iterator[Record]:
 
 
 def _to_record(row: dict[str, Any]) -> Record:
-    values = {key: tuple(each) if isinstance(each, list) else each for key, each in row.items()}
-    return Record(**values)
+    tuples = {key: tuple(each) for key, each in row.items() if isinstance(each, list)}
+    return Record(**row | tuples)

@@ -1,15 +1,14 @@
 """Where shards are made: processes here, or a Dask cluster that shares this file system."""
 
 import logging
-import multiprocessing
-import os
 from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 
 from pipeline.errors import ShardError
 from pipeline.params import Machine
+from pipeline.video.pool import process_pool
 
 log = logging.getLogger(__name__)
 
@@ -21,18 +20,12 @@ def open_executor(machine: Machine) -> Iterator[Executor]:
     Raises ShardError when workers die or cannot write, which a second run may mend.
     """
     try:
-        with _cluster(machine) if machine.scheduler else _processes(machine) as executor:
+        with _cluster(machine) if machine.scheduler else process_pool(machine.workers) as executor:
             yield executor
     except BrokenProcessPool as error:
         raise ShardError("a worker died (out of memory?); run again to go on from here") from error
     except OSError as error:
         raise ShardError(f"extraction stopped ({error}); mend that and run again") from error
-
-
-def _processes(machine: Machine) -> Executor:
-    # A fresh interpreter: forking a process that has threads (Arrow, TensorFlow) can hang.
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(machine.workers or os.cpu_count(), mp_context=context)
 
 
 @contextmanager

@@ -30,7 +30,7 @@ def sample_indices(frames: int, fps: float, *, rate: float, limit: int) -> NDArr
     count = int((frames - 1) / fps * rate + 1e-6) + 1
     start = max(0, (count - limit) // 2)
     ticks = np.arange(start, start + min(count, limit))
-    nearest = np.floor(ticks * fps / rate + 0.5).clip(max=frames - 1)
+    nearest: NDArray[np.float64] = np.floor(ticks * fps / rate + 0.5).clip(max=frames - 1)
     return nearest.astype(np.int64)
 
 

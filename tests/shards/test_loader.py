@@ -1,0 +1,161 @@
+import numpy as np
+import pytest
+
+from pipeline.errors import ShardError
+from pipeline.shards.tfrecord import read_tfrecord
+from pipeline.video.flow import decode_field
+
+tf = pytest.importorskip("tensorflow")
+
+from pipeline.shards.augment import Augmentation  # noqa: E402
+from pipeline.shards.loader import evaluation_windows, training_windows  # noqa: E402
+
+WINDOW = {"frames": 6, "stride_steps": 1, "crop": 24}
+IN_MEMORY, FROM_DISK = 1 << 30, 0
+
+
+@pytest.fixture(scope="module")
+def files(shards):
+    return sorted((shards / "placed" / "tfrecord").iterdir())
+
+
+@pytest.fixture(scope="module")
+def labels(clips):
+    return {clip.clip: int(clip.class_name[-1]) for clip in clips}
+
+
+@pytest.fixture(scope="module")
+def records(files):
+    return {record.clip: record for file in files for record in read_tfrecord(file)}
+
+
+def train(files, labels, **given):
+    settings = {"stream": "rgb", "batch_size": 4, "seed": 7, "memory": IN_MEMORY} | WINDOW | given
+    return list(training_windows(files, labels=labels, **settings).as_numpy_iterator())
+
+
+def evaluate(files, labels, **given):
+    settings = {"stream": "rgb", "batch_size": 5, "windows": 3} | WINDOW | given
+    return list(evaluation_windows(files, labels=labels, **settings).as_numpy_iterator())
+
+
+def same(first, second):
+    return all(
+        np.array_equal(a, b)
+        for one, two in zip(first, second, strict=True)
+        for a, b in zip(one, two, strict=True)
+    )
+
+
+@pytest.mark.parametrize(("stream", "channels"), [("rgb", 3), ("flow", 2)])
+@pytest.mark.parametrize("memory", [IN_MEMORY, FROM_DISK])
+def test_batches_are_full_and_typed(files, labels, stream, channels, memory):
+    batches = train(files, labels, stream=stream, memory=memory)
+    assert len(batches) == 2
+    for x, y in batches:
+        assert (x.shape, x.dtype) == ((4, 6, 24, 24, channels), np.float32)
+        assert (y.shape, y.dtype) == ((4,), np.int32)
+
+
+def test_the_static_shape_is_known(files, labels):
+    x, y = training_windows(
+        files, labels=labels, stream="rgb", batch_size=4, seed=0, **WINDOW
+    ).element_spec
+    assert x.shape == (4, 6, 24, 24, 3)
+    assert y.shape == (4,)
+
+
+def test_a_batch_larger_than_the_data_set_is_cut_to_it(files, labels):
+    assert [len(y) for _, y in train(files, labels, batch_size=100)] == [len(labels)]
+
+
+@pytest.mark.parametrize("stream", ["rgb", "flow"])
+def test_an_epoch_hangs_on_seed_and_number_alone(files, labels, stream):
+    three = train(files, labels, stream=stream, epoch=4, epochs=3)
+    assert len(three) == 6
+    assert same(three[2:4], train(files, labels, stream=stream, epoch=5))
+    assert same(three[2:4], train(files, labels, stream=stream, epoch=5, memory=FROM_DISK))
+    assert not same(three[2:4], three[4:6])
+    assert not same(three[2:4], train(files, labels, stream=stream, epoch=5, seed=8))
+
+
+def test_an_epoch_takes_each_clip_once(files, labels):
+    numbered = {clip: number for number, clip in enumerate(sorted(labels))}
+    orders = [y.tolist() for _, y in train(files, numbered, batch_size=9, epochs=3)]
+    assert all(sorted(order) == list(range(9)) for order in orders)
+    assert orders[0] != orders[1] != orders[2]
+
+
+def test_only_labelled_clips_are_loaded(files, labels):
+    some = dict(list(labels.items())[:3])
+    assert {clip.decode() for _, _, ids in evaluate(files, some) for clip in ids} == set(some)
+
+
+def test_clips_that_extraction_left_out_shorten_no_epoch(files, labels):
+    missing = labels | {f"gone/{number}": 0 for number in range(3)}
+    assert len(train(files, missing)) == 3
+    assert sum(len(y) for _, y, _ in evaluate(files, missing)) == 3 * len(labels)
+
+
+def test_shards_without_the_clips_are_an_error(files):
+    with pytest.raises(ShardError, match="run the stage extract"):
+        evaluate(files, {"gone/0": 0})
+
+
+def test_no_clips_at_all_are_an_error(files):
+    for load in (train, evaluate):
+        with pytest.raises(ShardError, match="no clips to load"):
+            load(files, {})
+
+
+def test_evaluation_windows_reach_from_start_to_end(files, labels, records):
+    for x, y, ids in evaluate(files, labels, batch_size=3):
+        assert len(set(ids)) == 1
+        clip = ids[0].decode()
+        assert set(y) == {labels[clip]}
+        frames = [tf.io.decode_jpeg(jpeg).numpy()[:, 4:28] for jpeg in records[clip].frames]
+        if len(frames) >= 6:
+            assert np.allclose(x[0], frames[:6], atol=0.1)
+            assert np.allclose(x[-1], frames[-6:], atol=0.1)
+
+
+def test_a_short_clip_starts_over(files, labels, records):
+    short = {"class1/clip4": 0}
+    (x, _, _), *_ = evaluate(files, short, windows=1)
+    count = len(records["class1/clip4"].frames)
+    assert count < 6
+    assert np.array_equal(x[0, count:], x[0, : 6 - count])
+
+
+def test_a_stride_takes_every_second_frame(files, labels, records):
+    clip = "class0/clip0"
+    (x, _, _), *_ = evaluate(files, {clip: 0}, frames=3, stride_steps=2, windows=2)
+    frames = [tf.io.decode_jpeg(jpeg).numpy()[:, 4:28] for jpeg in records[clip].frames]
+    assert np.allclose(x[0], frames[:5:2], atol=0.1)
+    assert np.allclose(x[1], frames[-5::2], atol=0.1)
+
+
+def test_flow_is_what_the_record_holds_without_its_mean(files, labels, records):
+    clip = "class0/clip0"
+    (x, _, _), *_ = evaluate(files, {clip: 0}, stream="flow", windows=1, frames=10)
+    coded = zip(records[clip].flow, records[clip].flow_scale, strict=True)
+    fields = np.stack([decode_field(jpeg, scale) for jpeg, scale in coded])[:, :, 4:28]
+    expected = fields - fields.mean(axis=(1, 2), keepdims=True)
+    assert np.allclose(x[0], expected[: len(x[0])], atol=0.05)
+
+
+def test_training_without_augmentation_shows_the_clip_s_own_frames(files, records):
+    clip = "class0/clip0"
+    plain = Augmentation(area=1.0, aspect=1.0, flip=False, jitter=0.0)
+    frames = np.stack([tf.io.decode_jpeg(jpeg) for jpeg in records[clip].frames]).astype(int)
+    starts = set()
+    for x, _ in train(files, {clip: 0}, epochs=12, augmentation=plain):
+        scores = {
+            (start, left): np.abs(x[0] - frames[start : start + 6, :, left : left + 24]).mean()
+            for start in range(len(frames) - 5)
+            for left in range(9)
+        }
+        best = min(scores, key=scores.get)
+        assert scores[best] < 12
+        starts.add(best[0])
+    assert len(starts) > 1
