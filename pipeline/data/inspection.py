@@ -2,9 +2,8 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -16,11 +15,17 @@ from tqdm import tqdm
 
 from pipeline.data.files import write_text
 from pipeline.errors import ClipError
+from pipeline.video import container
 from pipeline.video import probe as probing
+from pipeline.video.pool import process_pool
 from pipeline.video.probe import Probe, probe
 
 # Findings of another way of probing, or of another decoder, are not used.
-RULES = hashlib.sha256(Path(probing.__file__).read_bytes() + cv2.__version__.encode()).hexdigest()
+RULES = hashlib.sha256(
+    Path(probing.__file__).read_bytes()
+    + Path(container.__file__).read_bytes()
+    + cv2.__version__.encode()
+).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,6 @@ class Finding:
 
 def inspect(paths: Sequence[Path], cache: Path, *, workers: int | None) -> list[Finding]:
     """The findings of `paths`, in order; `cache` is a folder that keeps them by content."""
-    workers = min(workers or os.cpu_count() or 1, max(1, len(paths)))
     with tqdm(total=len(paths), desc="probing", unit="clip") as bar:
         found = dict(_in_pool(paths, cache, workers=workers, bar=bar))
         for path in paths:
@@ -46,9 +50,9 @@ def inspect(paths: Sequence[Path], cache: Path, *, workers: int | None) -> list[
 
 
 def _in_pool(
-    paths: Sequence[Path], cache: Path, *, workers: int, bar: "tqdm[Any]"
+    paths: Sequence[Path], cache: Path, *, workers: int | None, bar: "tqdm[Any]"
 ) -> Iterator[tuple[Path, Finding]]:
-    with ProcessPoolExecutor(workers) as pool:
+    with process_pool(workers) as pool:
         futures = {pool.submit(inspect_one, path, cache): path for path in paths}
         for future in as_completed(futures):
             with suppress(BrokenProcessPool):
@@ -63,7 +67,7 @@ def inspect_one(path: Path, cache: Path) -> Finding:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         return Finding(reason=f"it cannot be read: {error}")
-    known = cache / RULES[:16] / f"{sha256}.json"
+    known = cache / RULES / f"{sha256}.json"
     with suppress(FileNotFoundError, ValueError):
         return _from_json(sha256, known.read_text(encoding="utf-8"))
     finding = _probed(path, sha256)
