@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 import cv2
+from cv2.utils import logging
 
 from pipeline.errors import ClipError
 from pipeline.video.container import demand_whole
@@ -86,7 +87,7 @@ def _size(capture: cv2.VideoCapture) -> tuple[int, int]:
 def _caught_output() -> Iterator[IO[bytes]]:
     """What FFmpeg writes to this process's standard output meanwhile, as a file."""
     sys.stdout.flush()
-    original, level = os.dup(1), cv2.setLogLevel(0)
+    original, level = os.dup(1), logging.setLogLevel(logging.LOG_LEVEL_SILENT)
     with tempfile.TemporaryFile() as output:
         os.dup2(output.fileno(), 1)
         try:
@@ -95,7 +96,7 @@ def _caught_output() -> Iterator[IO[bytes]]:
             _flush()
             os.dup2(original, 1)
             os.close(original)
-            cv2.setLogLevel(level)
+            logging.setLogLevel(level)
 
 
 def _flush() -> None:
