@@ -1,0 +1,94 @@
+"""Layers and blocks that several architectures share; channels last, ``keras.ops`` alone."""
+
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+# Brings both streams to about [-1, 1]: rgb from 0..255, flow from a few pixels a sampled step.
+SCALE = {"rgb": (1 / 127.5, -1.0), "flow": (1 / 4, 0.0)}
+
+
+def rescaled_input(input_shape: tuple[int, ...], stream: str) -> tuple[Any, Any]:
+    """Input of ``input_shape`` (T, H, W, C) and the same, brought to about [-1, 1]."""
+    scale, offset = SCALE[stream]
+    inputs = keras.Input(input_shape, name="window")
+    return inputs, layers.Rescaling(scale, offset, name="rescaling")(inputs)
+
+
+def classifier(x: Any, classes: int, dropout: float) -> Any:
+    """Class probabilities, float32 whatever the precision, from features [batch, channels]."""
+    x = layers.Dropout(dropout)(x)
+    return layers.Dense(classes, activation="softmax", dtype="float32", name="probabilities")(x)
+
+
+def fold_time(x: Any) -> Any:
+    """[batch, T, H, W, C] to [batch * T, H, W, C]: 2-D layers then see single frames."""
+    return ops.reshape(x, (-1, *x.shape[2:]))
+
+
+def unfold_time(x: Any, frames: int) -> Any:
+    """[batch * T, ...] to [batch, T, ...]."""
+    return ops.reshape(x, (-1, frames, *x.shape[1:]))
+
+
+def normalized(x: Any, *, activation: str | None = "relu") -> Any:
+    """Batch normalization, then the activation (none: for the end of a residual branch)."""
+    # Epochs are short here (a dozen steps): the usual momentum of 0.99 would lag behind.
+    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-3)(x)
+    return layers.Activation(activation)(x) if activation else x
+
+
+@keras.saving.register_keras_serializable(package="pipeline")
+class DepthwiseConv3D(layers.Layer):
+    """Depthwise 3-D convolution, zero-padded: ``Conv3D(groups=channels)`` without its cost on CPUs.
+
+    A kernel of T×H×W is the sum of T depthwise 2-D convolutions of whole frames, shifted in time.
+    Strides are spatial; time keeps its length. Input and output: [batch, T, H, W, channels].
+    """
+
+    def __init__(
+        self, kernel_size: tuple[int, int, int] = (3, 3, 3), strides: int = 1, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.kernel_size = tuple(kernel_size)
+        self.strides = strides
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """One weight ``kernel`` [T, H, W, channels]."""
+        height, width = self.kernel_size[1:]
+        fan_in = height * width * self.kernel_size[0]
+        self.kernel = self.add_weight(
+            shape=(*self.kernel_size, input_shape[-1]),
+            initializer=keras.initializers.RandomNormal(stddev=(2 / fan_in) ** 0.5),
+            name="kernel",
+        )
+
+    def call(self, x: Any) -> Any:
+        """Sum over the kernel's taps in time."""
+        frames, taps = x.shape[1], self.kernel_size[0]
+        folded = fold_time(x)
+        y = 0.0
+        for tap in range(taps):
+            part = ops.depthwise_conv(
+                folded, self.kernel[tap][..., None], strides=self.strides, padding="same"
+            )
+            y = y + _delayed(unfold_time(part, frames), taps // 2 - tap)
+        return y
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments that make the same layer again."""
+        own = {"kernel_size": self.kernel_size, "strides": self.strides}
+        return {**super().get_config(), **own}
+
+
+def _delayed(x: Any, steps: int) -> Any:
+    """``x`` [batch, T, ...] moved by ``steps`` in time (negative: earlier), zeros moving in."""
+    if steps == 0:
+        return x
+    # Split and concatenate copy whole blocks, also backwards; a slice's is a slow pad.
+    if steps > 0:
+        kept, lost = ops.split(x, [x.shape[1] - steps], axis=1)
+        return ops.concatenate([ops.zeros_like(lost), kept], axis=1)
+    lost, kept = ops.split(x, [-steps], axis=1)
+    return ops.concatenate([kept, ops.zeros_like(lost)], axis=1)

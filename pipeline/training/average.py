@@ -1,0 +1,49 @@
+"""Moving average of weights: steadier than the weights themselves, so good at any time."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+class MovingAverage:
+    """Exponential moving average of `weights` (Polyak and Juditsky 1992).
+
+    Young averages forget faster, at (1 + steps) / (10 + steps), so that the start is forgotten.
+    """
+
+    def __init__(self, weights: Sequence[keras.Variable], momentum: float) -> None:
+        self.weights = list(weights)
+        self.momentum = momentum
+        self.steps = tf.Variable(0.0)
+        self.values = [tf.Variable(weight.value) for weight in self.weights]
+        self._traced = tf.function(self._update)
+
+    @property
+    def variables(self) -> list[tf.Variable]:
+        """All state, to save and to restore."""
+        return [self.steps, *self.values]
+
+    def update(self) -> None:
+        """Take in the weights as they are after one more step."""
+        self._traced()
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """The model holds the averages inside, its own weights again outside."""
+        own = [np.array(weight) for weight in self.weights]
+        for weight, value in zip(self.weights, self.values, strict=True):
+            weight.assign(value)
+        try:
+            yield
+        finally:
+            for weight, value in zip(self.weights, own, strict=True):
+                weight.assign(value)
+
+    def _update(self) -> None:
+        self.steps.assign_add(1.0)
+        momentum = tf.minimum(self.momentum, (1 + self.steps) / (10 + self.steps))
+        for weight, value in zip(self.weights, self.values, strict=True):
+            value.assign(momentum * value + (1 - momentum) * weight.value)

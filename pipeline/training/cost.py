@@ -1,0 +1,58 @@
+"""What a model costs: arithmetic and latency of one window."""
+
+import time
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+from pipeline.models.layers import DepthwiseConv3D
+
+
+def gflops(model: keras.Model) -> float:
+    """2 x multiply-adds of one window forward, in 1e9, of convolutions, dense layers and LSTMs."""
+    counted = [layer for layer in model.layers if isinstance(layer, tuple(_MULTIPLY_ADDS))]
+    # Shapes of a real pass, since folding time into the batch hides T from symbolic ones.
+    probe = keras.Model(model.inputs, [layer.output for layer in counted])
+    outputs = probe(np.zeros((1, *model.input_shape[1:]), np.float32), training=False)
+    multiply_adds = sum(
+        _MULTIPLY_ADDS[type(layer)](layer, int(np.prod(output.shape)))
+        for layer, output in zip(counted, outputs, strict=True)
+    )
+    return 2 * multiply_adds / 1e9
+
+
+def latency_ms(model: keras.Model, *, repeats: int = 20) -> float:
+    """Median time of one window forward, a batch of one, after warm-up."""
+    window = np.zeros((1, *model.input_shape[1:]), np.float32)
+    times = []
+    for _ in range(repeats + 2):
+        started = time.perf_counter()
+        model.predict_on_batch(window)
+        times.append(time.perf_counter() - started)
+    return float(np.median(times[2:])) * 1000
+
+
+def _convolution(layer: Any, outputs: int) -> int:
+    return outputs * int(np.prod(layer.kernel.shape[:-1]))
+
+
+def _depthwise(layer: DepthwiseConv3D, outputs: int) -> int:
+    return outputs * int(np.prod(layer.kernel_size))
+
+
+def _recurrent(layer: Any, outputs: int) -> int:
+    steps = outputs // layer.units
+    return steps * int(
+        np.prod(layer.cell.kernel.shape) + np.prod(layer.cell.recurrent_kernel.shape)
+    )
+
+
+_MULTIPLY_ADDS: dict[type, Any] = {
+    layers.Conv2D: _convolution,
+    layers.Conv3D: _convolution,
+    layers.Dense: _convolution,
+    DepthwiseConv3D: _depthwise,
+    layers.LSTM: _recurrent,
+}

@@ -1,0 +1,25 @@
+"""What a model was trained on."""
+
+import os
+import platform
+from pathlib import Path
+
+import tensorflow as tf
+
+
+def hardware() -> str:
+    """The GPUs by name where there are any, else the processor and its number of cores."""
+    devices = tf.config.list_physical_devices("GPU")
+    if devices:
+        names = [tf.config.experimental.get_device_details(each)["device_name"] for each in devices]
+        return ", ".join(names)
+    return f"{_processor()}, {os.cpu_count()} cores"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:  # not Linux
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

@@ -1,0 +1,72 @@
+import keras
+import numpy as np
+import pytest
+
+from pipeline.models import ARCHITECTURES, build
+
+WINDOW = (4, 16, 16)
+LIMITS = {"vgg_lstm": 5.5e6, "resnet_lstm": 0.77e6, "r2plus1d": 0.44e6, "csn": 0.5e6}
+each = pytest.mark.parametrize("architecture", ARCHITECTURES)
+
+
+@pytest.fixture(scope="module", params=ARCHITECTURES)
+def model(request):
+    return build(request.param, input_shape=(*WINDOW, 3), classes=3)
+
+
+@pytest.fixture(scope="module")
+def windows():
+    return np.random.default_rng(0).uniform(0, 255, (6, *WINDOW, 3)).astype(np.float32)
+
+
+def test_gives_float32_probabilities(model, windows):
+    probabilities = model.predict_on_batch(windows)
+    assert probabilities.shape == (6, 3)
+    assert probabilities.dtype == np.float32
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+
+
+def test_saved_and_loaded_is_the_same(model, windows, tmp_path):
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    np.testing.assert_allclose(
+        loaded.predict_on_batch(windows), model.predict_on_batch(windows), atol=1e-6
+    )
+
+
+def test_gradient_steps_lower_the_loss(model, windows):
+    labels = np.arange(6) % 3
+    trained = keras.models.clone_model(model)
+    trained.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy")
+    losses = [float(trained.train_on_batch(windows, labels)) for _ in range(6)]
+    assert np.isfinite(losses).all()
+    assert losses[-1] < losses[0]
+
+
+@each
+def test_parameters_within_the_limit(architecture):
+    model = build(architecture, input_shape=(16, 96, 96, 3), classes=9)
+    assert model.count_params() <= LIMITS[architecture]
+
+
+@each
+def test_sees_the_order_of_frames(architecture, windows):
+    model = build(architecture, input_shape=(*WINDOW, 3), classes=3)
+    ahead, back = model.predict_on_batch(windows), model.predict_on_batch(windows[:, ::-1])
+    assert np.abs(ahead - back).max() > 1e-6
+
+
+def test_takes_flow():
+    model = build("r2plus1d", input_shape=(*WINDOW, 2), classes=3, stream="flow")
+    assert model.predict_on_batch(np.zeros((1, *WINDOW, 2), np.float32)).shape == (1, 3)
+
+
+def test_same_seed_same_weights():
+    first, same, other = (
+        build("csn", input_shape=(*WINDOW, 3), classes=3, seed=seed) for seed in (1, 1, 2)
+    )
+    equal = [
+        np.array_equal(*pair) for pair in zip(first.get_weights(), same.get_weights(), strict=True)
+    ]
+    assert all(equal)
+    assert not np.array_equal(first.get_weights()[0], other.get_weights()[0])

@@ -1,0 +1,40 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipeline.models.layers import DepthwiseConv3D
+
+
+def values_and_gradients(layer, x):
+    x = tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = layer(x)
+        loss = tf.reduce_sum(tf.sin(y))
+    return y, *tape.gradient(loss, [x, layer.trainable_variables[0].value])
+
+
+@pytest.mark.parametrize("strides", [1, 2])
+@pytest.mark.parametrize("kernel_size", [(3, 3, 3), (1, 3, 3), (5, 3, 3)])
+def test_equals_grouped_convolution_in_values_and_gradients(kernel_size, strides):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2, 6, 7, 8, 4)).astype(np.float32)
+    ours = DepthwiseConv3D(kernel_size, strides)
+    theirs = keras.layers.Conv3D(
+        4, kernel_size, (1, strides, strides), padding="same", groups=4, use_bias=False
+    )
+    ours.build(x.shape)
+    theirs.build(x.shape)
+    theirs.kernel.assign(ours.kernel[:, :, :, None, :])
+    y, by_x, by_kernel = values_and_gradients(ours, x)
+    y_, by_x_, by_kernel_ = values_and_gradients(theirs, x)
+    np.testing.assert_allclose(y, y_, atol=1e-5)
+    np.testing.assert_allclose(by_x, by_x_, atol=1e-5)
+    np.testing.assert_allclose(by_kernel, tf.reshape(by_kernel_, by_kernel.shape), atol=1e-4)
+
+
+def test_config_makes_the_same_layer():
+    layer = DepthwiseConv3D((5, 3, 3), 2, name="it")
+    again = DepthwiseConv3D.from_config(layer.get_config())
+    assert (again.kernel_size, again.strides, again.name) == ((5, 3, 3), 2, "it")

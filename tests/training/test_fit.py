@@ -1,0 +1,141 @@
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from pipeline.errors import TrainingError
+from pipeline.training.fit import best_epoch, fit, stop_reason
+
+SETTINGS = {
+    "epochs": 4,
+    "max_minutes": 5.0,
+    "patience": 10,
+    "solved": 10,
+    "learning_rate": 0.01,
+    "weight_decay": 0.01,
+    "label_smoothing": 0.1,
+    "average": 0.9,
+}
+STEPS = 3
+
+
+def settings(**changes):
+    return SimpleNamespace(**{**SETTINGS, **changes})
+
+
+def network():
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((2, 4, 4, 3))
+    x = layers.BatchNormalization()(layers.Flatten()(inputs))
+    x = layers.Dropout(0.5)(layers.Dense(8, activation="relu")(x))
+    return keras.Model(inputs, layers.Dense(2, activation="softmax")(x), name="tiny")
+
+
+def windows(seed, count=4):
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count) % 2
+    return (rng.normal(size=(count, 2, 4, 4, 3)) + labels.reshape(-1, 1, 1, 1, 1)).astype(
+        "f"
+    ), labels
+
+
+def batches_from(epoch):
+    seeds = [epoch * STEPS + step for step in range(40 * STEPS - epoch * STEPS)]
+    x, y = zip(*map(windows, seeds), strict=True)
+    return tf.data.Dataset.from_tensor_slices((np.stack(x), np.stack(y)))
+
+
+def train(model, state, changed=None, **kwargs):
+    validation = tf.data.Dataset.from_tensors(windows(999, 8))
+    options = {"train": batches_from, "validation": validation, "steps_per_epoch": STEPS}
+    return fit(model, settings=settings(**changed or {}), state=state, **{**options, **kwargs})
+
+
+def test_learns_and_reports_every_epoch(tmp_path):
+    model, seen = network(), []
+    training = train(model, tmp_path, {"epochs": 15}, on_epoch=lambda n, m: seen.append((n, m)))
+    assert [n for n, _ in seen] == list(range(1, 16))
+    assert [m for _, m in seen] == training.history
+    assert training.stopped_by == "epochs"
+    assert 0 < training.data_wait_fraction < 1
+    assert training.seconds > 0
+    x, labels = windows(999, 8)
+    assert (model.predict_on_batch(x).argmax(1) == labels).mean() > 0.7
+
+
+def test_model_ends_with_the_weights_of_the_best_epoch(tmp_path):
+    model = network()
+    training = train(model, tmp_path)
+    x, labels = windows(999, 8)
+    loss = keras.losses.CategoricalCrossentropy(label_smoothing=0.1)
+    reached = float(loss(keras.ops.one_hot(labels, 2), model.predict_on_batch(x)))
+    assert reached == pytest.approx(training.history[training.best_epoch - 1]["val_loss"], rel=1e-4)
+
+
+def test_saved_model_holds_no_optimizer_and_loads(tmp_path):
+    model = network()
+    train(model, tmp_path)
+    model.save(tmp_path / "model.keras")
+    assert getattr(keras.saving.load_model(tmp_path / "model.keras"), "optimizer", None) is None
+
+
+class Killed(Exception):  # noqa: N818 (stands for a signal)
+    pass
+
+
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_after_a_kill_ends_with_the_metrics_of_an_unbroken_run(tmp_path, epoch):
+    def kill(done, metrics):
+        if done == epoch:
+            raise Killed
+
+    unbroken = network()
+    expected = train(unbroken, tmp_path / "unbroken")
+    with pytest.raises(Killed):
+        train(network(), tmp_path / "broken", on_epoch=kill)
+    resumed = network()
+    training = train(resumed, tmp_path / "broken")
+    assert training.history == expected.history
+    for ours, theirs in zip(resumed.get_weights(), unbroken.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_finished_training_is_not_repeated(tmp_path):
+    first = train(network(), tmp_path)
+    again = train(network(), tmp_path, train=lambda epoch: tf.data.Dataset.range(0))
+    assert again == first
+
+
+def test_loss_that_is_no_number_stops_with_the_step(tmp_path):
+    def broken(epoch):
+        return batches_from(epoch).map(lambda x, y: (x * np.nan, y))
+
+    with pytest.raises(TrainingError, match="nan at step 1"):
+        train(network(), tmp_path, train=broken)
+
+
+@pytest.mark.parametrize(
+    ("losses", "accuracies", "seconds", "reason"),
+    [
+        ([], [], 0, ""),
+        ([3, 2, 1], [0, 0, 0], 3, ""),
+        ([1, 2, 3], [0, 0, 0], 3, "patience"),
+        ([3, 2, 1, 1], [0, 0, 0, 0], 3, "epochs"),
+        ([3, 2, 1], [0, 1, 1], 3, "solved"),
+        ([3, 2], [1, 0], 50, "max_minutes"),
+    ],
+)
+def test_stops_for_the_right_reason(losses, accuracies, seconds, reason):
+    history = [
+        {"val_loss": loss, "val_accuracy": accuracy}
+        for loss, accuracy in zip(losses, accuracies, strict=True)
+    ]
+    limits = settings(epochs=4, patience=2, solved=2, max_minutes=1)
+    assert stop_reason(history, seconds, limits) == reason
+
+
+def test_best_epoch_is_the_first_of_equals():
+    assert best_epoch([{"val_loss": v} for v in (2.0, 1.0, 1.0)]) == 2
