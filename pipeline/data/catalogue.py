@@ -62,3 +62,8 @@ def labels(table: pa.Table, split: str) -> dict[str, int]:
     rows = kept(table).filter(pc.field("split") == split)
     pairs = zip(rows["clip"].to_pylist(), rows["class_name"].to_pylist(), strict=True)
     return {clip: names.index(name) for clip, name in pairs}
+
+
+def groups(table: pa.Table) -> dict[str, str]:
+    """The group of each clip, by clip."""
+    return dict(zip(table["clip"].to_pylist(), table["group"].to_pylist(), strict=True))

@@ -5,7 +5,9 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,13 +15,17 @@ from pipeline.data.files import full_disk_explained
 from pipeline.data.members import BrokenArchiveError, member_path
 from pipeline.errors import SourceError
 
-# How each program lists an archive, and how it unpacks the members that a file lists.
+# How each program lists an archive, and how it unpacks the members that a file lists. The last
+# one does not check the CRC of members that are stored without compression.
 PROGRAMS = {
     "unrar": ("unrar lb {archive}", "unrar x -o+ -idq {archive} @{members} {folder}/"),
-    "bsdtar": ("bsdtar -tf {archive}", "bsdtar -xf {archive} -C {folder} -T {members}"),
     "7z": ("7z l -ba -slt {archive}", "7z x -y -spd -bd -o{folder} {archive} @{members}"),
     "7zz": ("7zz l -ba -slt {archive}", "7zz x -y -spd -bd -o{folder} {archive} @{members}"),
+    "bsdtar": ("bsdtar -tf {archive}", "bsdtar -xf {archive} -C {folder} -T {members}"),
 }
+
+# Some builds of 7z cannot read rar files, so each program has to show it with an empty one.
+EMPTY = bytes.fromhex("526172211a0700 cf907300000d00000000000000 c43d7b00400700")
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class RarArchive:
         with full_disk_explained(folder, self.path.stat().st_size):
             self._unpack(list(missing), aside)
         for name, target in missing.items():
-            target.parent.mkdir(exist_ok=True)
+            target.parent.mkdir(parents=True, exist_ok=True)
             _regular(aside / member_path(name)).replace(target)
         shutil.rmtree(aside)
 
@@ -62,13 +68,17 @@ class RarArchive:
 
 def demand_program(archive: str | Path) -> str:
     """The program that reads rar files here; an error that names `archive` if there is none."""
-    found = [program for program in PROGRAMS if shutil.which(program)]
-    if not found:
-        raise SourceError(
-            f"{archive} is a rar file, which none of the programs here can read; install one of "
-            f"{', '.join(PROGRAMS)}, or use a zip"
-        )
-    return found[0]
+    with tempfile.TemporaryDirectory() as folder:
+        empty = Path(folder) / "empty.rar"
+        empty.write_bytes(EMPTY)
+        for program in filter(shutil.which, PROGRAMS):
+            with suppress(BrokenArchiveError):
+                _run(PROGRAMS[program][0], archive=empty)
+                return program
+    raise SourceError(
+        f"{archive} is a rar file, which no program here can read; install one of "
+        f"{', '.join(PROGRAMS)}, or use a zip"
+    )
 
 
 def _run(command: str, **paths: Path) -> str:

@@ -61,7 +61,9 @@ def _walk_mp4(file: IO[bytes], size: int) -> None:
     while position < size:
         file.seek(position)
         length, _, large = struct.unpack(">I4sQ", file.read(16).ljust(16, b"\0"))
-        length = large if length == 1 else length or size - position
-        position += max(length, 8)
+        if length == 1:
+            position += max(large, 16)
+        else:
+            position += max(length or size - position, 8)
     if position > size:
         raise ClipError(f"it is cut off: {size} bytes of {position}")

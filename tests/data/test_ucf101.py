@@ -182,7 +182,7 @@ class TestFetching:
         monkeypatch.setenv("PATH", "")
         mirror.files[OTHER] = b"Rar!" + bytes(100_000)
         mirror.ranges = True
-        with pytest.raises(SourceError, match="unrar, bsdtar"):
+        with pytest.raises(SourceError, match="unrar, 7z"):
             source(mirror, OTHER).fetch(tmp_path)
         assert mirror.sent == 4
 

@@ -1,0 +1,73 @@
+import json
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.data.catalogue import SCHEMA, class_names, read_catalogue
+from pipeline.errors import SourceError
+from pipeline.params import load_params
+from pipeline.stages import subset
+from pipeline.stages.paths import CATALOGUE, CLIPS
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory):
+    path = tmp_path_factory.mktemp("film") / "film.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
+    for _ in range(5):
+        writer.write(np.zeros((48, 64, 3), np.uint8))
+    writer.release()
+    return path
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch, film):
+    """Two classes of 25 groups and one clip each, named as UCF101 names its own."""
+    monkeypatch.chdir(tmp_path)
+    ids = [f"{name}/v_{name}_g{group:02}_c01" for name in "AB" for group in range(1, 26)]
+    rows = [{"clip": i, "class_name": i[0], "path": f"{i}.avi", "size": 1} for i in ids]
+    for row in rows:
+        Path(row["path"]).parent.mkdir(exist_ok=True)
+        shutil.copy(film, row["path"])
+    CLIPS.parent.mkdir(parents=True)
+    CLIPS.write_text(json.dumps(rows))
+    return tmp_path
+
+
+def run():
+    params = load_params(ROOT / "params.yaml")
+    machine = params.machine.model_copy(update={"workers": 1})
+    subset.run(params.model_copy(update={"machine": machine}))
+    return read_catalogue(CATALOGUE)
+
+
+def metrics():
+    return json.loads(CATALOGUE.with_name("metrics.json").read_text())
+
+
+def test_the_catalogue_says_all_there_is_to_say_and_a_bad_clip_is_named(here, caplog):
+    (here / "A" / "v_A_g08_c01.avi").write_bytes(b"")
+    table = run()
+    assert table.schema == SCHEMA
+    assert class_names(table) == ["A", "B"]
+    bad, good = table.slice(7, 2).to_pylist()
+    assert (bad["kept"], bad["reason"], bad["frames"]) == (False, "the file is empty", None)
+    assert (good["kept"], good["reason"], good["frames"], good["fps"]) == (True, "", 5, 25.0)
+    assert (good["group"], good["duration"], good["width"]) == ("A/g09", 0.2, 64)
+    assert (metrics()["kept"], metrics()["quarantined"]) == (49, 1)
+    assert metrics()["splits"] == {"test": 14, "train": 27, "validation": 8}
+    assert metrics()["classes"]["B"] == {"test": 7, "train": 14, "validation": 4}
+    assert "quarantined A/v_A_g08_c01: the file is empty" in caplog.text
+
+
+def test_a_class_with_nothing_to_test_on_is_an_error_without_a_catalogue(here):
+    for group in range(1, 8):
+        (here / "B" / f"v_B_g{group:02}_c01.avi").write_bytes(b"")
+    with pytest.raises(SourceError, match="class B has no usable clip in the test split"):
+        run()
+    assert not CATALOGUE.exists()
