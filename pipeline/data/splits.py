@@ -4,8 +4,9 @@ import csv
 import hashlib
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -43,24 +44,24 @@ class Splitter:
         return self._hashed(group)
 
     def _official(self, class_name: str, number: int) -> Split:
-        if number in self._test_groups:
+        tested = GROUPS[TESTED * (self.official - 1) : TESTED * self.official]
+        if number in tested:
             return "test"
-        return "validation" if number in self._validation_groups(class_name) else "train"
-
-    @property
-    def _test_groups(self) -> range:
-        return GROUPS[TESTED * (self.official - 1) : TESTED * self.official]
-
-    def _validation_groups(self, class_name: str) -> Collection[int]:
-        training = [number for number in GROUPS if number not in self._test_groups]
-        training.sort(key=lambda number: stable_fraction(f"{class_name.casefold()}/g{number:02}"))
-        return training[: round(self.validation * len(training))]
+        training = [group for group in _ranked(class_name.casefold()) if group not in tested]
+        kept = training[: round(self.validation * len(training))]
+        return "validation" if number in kept else "train"
 
     def _hashed(self, group: str) -> Split:
         fraction = stable_fraction(group)
         if fraction < self.test:
             return "test"
         return "validation" if fraction < self.test + self.validation * (1 - self.test) else "train"
+
+
+@cache
+def _ranked(class_name: str) -> list[int]:
+    """All official groups in the order in which a class takes them to validate on."""
+    return sorted(GROUPS, key=lambda group: stable_fraction(f"{class_name}/g{group:02}"))
 
 
 def stable_fraction(text: str) -> float:

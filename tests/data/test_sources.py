@@ -32,7 +32,7 @@ def test_each_name_means_its_source(tmp_path):
 
 
 def test_a_missing_path_is_an_error_that_says_what_can_be_given():
-    with pytest.raises(UnreachableError, match="nowhere: there is no such .* sample, ucf101"):
+    with pytest.raises(UnreachableError, match=r"nowhere: there is no such .* sample, ucf101"):
         opened("nowhere")
 
 

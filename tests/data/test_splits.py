@@ -131,7 +131,7 @@ class TestTheTableOfGroups:
             read_groups(table("file,group\n"))
 
     def test_a_missing_file(self):
-        with pytest.raises(SourceError, match="nowhere.csv"):
+        with pytest.raises(SourceError, match=r"nowhere\.csv"):
             read_groups(Path("nowhere.csv"))
 
 

@@ -78,5 +78,5 @@ def test_editing_the_table_of_groups_changes_the_list(here):
 
 
 def test_a_missing_table_of_groups_is_an_error(here):
-    with pytest.raises(SourceError, match="none.csv"):
+    with pytest.raises(SourceError, match=r"none\.csv"):
         snapshot.run(with_dataset(source="clips", groups="none.csv"))

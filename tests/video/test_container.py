@@ -1,4 +1,5 @@
 import struct
+from contextlib import suppress
 
 import pytest
 from hypothesis import assume, given
@@ -80,9 +81,7 @@ def test_a_second_film_behind_the_first(tmp_path):
 
 
 @given(content=st.binary())
-def test_any_content_passes_or_has_a_reason(tmp_path_factory, content):
+def test_any_content_passes_or_is_refused(tmp_path_factory, content):
     for start in (b"", b"RIFF\xff\0\0\0AVI ", b"\0\0\0\x10ftyp"):
-        try:
+        with suppress(ClipError):
             check(tmp_path_factory.getbasetemp(), start + content)
-        except ClipError as error:
-            assert str(error)
