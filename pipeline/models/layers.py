@@ -40,7 +40,7 @@ def normalized(x: Any, *, activation: str | None = "relu") -> Any:
 
 
 @keras.saving.register_keras_serializable(package="pipeline")
-class DepthwiseConv3D(layers.Layer):
+class DepthwiseConv3D(layers.Layer):  # type: ignore[misc]  # Keras has no types
     """Depthwise 3-D convolution, zero-padded: ``Conv3D(groups=channels)`` without its cost on CPUs.
 
     A kernel of T×H×W is the sum of T depthwise 2-D convolutions of whole frames, shifted in time.

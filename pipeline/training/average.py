@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 
@@ -33,7 +32,7 @@ class MovingAverage:
     @contextmanager
     def applied(self) -> Iterator[None]:
         """The model holds the averages inside, its own weights again outside."""
-        own = [np.array(weight) for weight in self.weights]
+        own = [weight.numpy().copy() for weight in self.weights]
         for weight, value in zip(self.weights, self.values, strict=True):
             weight.assign(value)
         try:

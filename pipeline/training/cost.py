@@ -1,6 +1,8 @@
 """What a model costs: arithmetic and latency of one window."""
 
+import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -12,15 +14,15 @@ from pipeline.models.layers import DepthwiseConv3D
 
 def gflops(model: keras.Model) -> float:
     """2 x multiply-adds of one window forward, in 1e9, of convolutions, dense layers and LSTMs."""
-    counted = [layer for layer in model.layers if isinstance(layer, tuple(_MULTIPLY_ADDS))]
+    counted: list[Any] = [layer for layer in model.layers if type(layer) in _MULTIPLY_ADDS]
     # Shapes of a real pass, since folding time into the batch hides T from symbolic ones.
-    probe = keras.Model(model.inputs, [layer.output for layer in counted])
+    probe = keras.Model(model.input, [layer.output for layer in counted])
     outputs = probe(np.zeros((1, *model.input_shape[1:]), np.float32), training=False)
     multiply_adds = sum(
-        _MULTIPLY_ADDS[type(layer)](layer, int(np.prod(output.shape)))
+        _MULTIPLY_ADDS[type(layer)](layer, math.prod(output.shape))
         for layer, output in zip(counted, outputs, strict=True)
     )
-    return 2 * multiply_adds / 1e9
+    return float(2 * multiply_adds / 1e9)
 
 
 def latency_ms(model: keras.Model, *, repeats: int = 20) -> float:
@@ -35,21 +37,21 @@ def latency_ms(model: keras.Model, *, repeats: int = 20) -> float:
 
 
 def _convolution(layer: Any, outputs: int) -> int:
-    return outputs * int(np.prod(layer.kernel.shape[:-1]))
+    return outputs * int(math.prod(layer.kernel.shape[:-1]))
 
 
 def _depthwise(layer: DepthwiseConv3D, outputs: int) -> int:
-    return outputs * int(np.prod(layer.kernel_size))
+    return outputs * math.prod(layer.kernel_size)
 
 
 def _recurrent(layer: Any, outputs: int) -> int:
-    steps = outputs // layer.units
+    steps: int = outputs // layer.units
     return steps * int(
         np.prod(layer.cell.kernel.shape) + np.prod(layer.cell.recurrent_kernel.shape)
     )
 
 
-_MULTIPLY_ADDS: dict[type, Any] = {
+_MULTIPLY_ADDS: dict[type, Callable[[Any, int], int]] = {
     layers.Conv2D: _convolution,
     layers.Conv3D: _convolution,
     layers.Dense: _convolution,

@@ -29,14 +29,22 @@ Metrics = dict[str, float]
 class Settings(Protocol):
     """What `fit` needs to know; the section `train` of params.yaml has it all."""
 
-    epochs: int
-    max_minutes: float
-    patience: int
-    solved: int
-    learning_rate: float
-    weight_decay: float
-    label_smoothing: float
-    average: float
+    @property
+    def epochs(self) -> int: ...  # noqa: D102
+    @property
+    def max_minutes(self) -> float: ...  # noqa: D102
+    @property
+    def patience(self) -> int: ...  # noqa: D102
+    @property
+    def solved(self) -> int: ...  # noqa: D102
+    @property
+    def learning_rate(self) -> float: ...  # noqa: D102
+    @property
+    def weight_decay(self) -> float: ...  # noqa: D102
+    @property
+    def label_smoothing(self) -> float: ...  # noqa: D102
+    @property
+    def average(self) -> float: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -71,9 +79,10 @@ def fit(
     checkpoint = state / "checkpoint.npz"
     learner.restore(checkpoint)
     batches = iter(train(len(learner.history)))
+    checked = validation.map(learner.one_hot)
     with _progress_bar(learner, settings.epochs) as bar:
         while not (reason := stop_reason(learner.history, learner.seconds, settings)):
-            metrics = learner.epoch(batches, validation, bar)
+            metrics = learner.epoch(batches, checked, bar)
             learner.save(checkpoint)
             on_epoch(len(learner.history), metrics)
     learner.finish()
@@ -116,7 +125,7 @@ class Learner:
         self.steps_per_epoch = steps_per_epoch
         self.compiled = _compiled(model, settings, steps_per_epoch)
         self.average = MovingAverage(model.weights, settings.average)
-        self.best = [np.array(weight) for weight in model.weights]
+        self.best = _values(model.weights)
         self.history: list[Metrics] = []
         self.seconds = 0.0
         self.waited = 0.0
@@ -128,19 +137,21 @@ class Learner:
         started = time.perf_counter()
         logs = self._steps(batches, bar)
         with self.average.applied():
-            checked = self.compiled.evaluate(
-                validation.map(self._one_hot), return_dict=True, verbose=0
-            )
+            checked = self.compiled.evaluate(validation, return_dict=True, verbose=0)
             row = {**logs, **{f"val_{name}": value for name, value in checked.items()}}
             self.history.append(row)
             if best_epoch(self.history) == len(self.history):
-                self.best = [np.array(weight) for weight in self.model.weights]
+                self.best = _values(self.model.weights)
         self.seconds += time.perf_counter() - started
         return row
 
+    def one_hot(self, x: Any, labels: Any) -> tuple[Any, Any]:
+        """The batch with labels as the loss wants them."""
+        return x, tf.one_hot(labels, self.model.output_shape[-1])
+
     def save(self, path: Path) -> None:
         """Checkpoint after an epoch."""
-        groups = {name: [np.array(v) for v in group] for name, group in self._variables().items()}
+        groups = {name: _values(group) for name, group in self._variables().items()}
         progress = {"history": self.history, "seconds": self.seconds, "waited": self.waited}
         save_checkpoint(path, {**groups, "best": self.best}, progress)
 
@@ -168,7 +179,7 @@ class Learner:
             asked = time.perf_counter()
             x, labels = next(batches)
             self.waited += time.perf_counter() - asked
-            logs = self.compiled.train_on_batch(*self._one_hot(x, labels), return_dict=True)
+            logs = self.compiled.train_on_batch(*self.one_hot(x, labels), return_dict=True)
             self._check(logs["loss"])
             self.average.update()
             bar.update()
@@ -184,9 +195,6 @@ class Learner:
                 f"{float(optimizer.learning_rate):.2g})"
             )
 
-    def _one_hot(self, x: Any, labels: Any) -> tuple[Any, Any]:
-        return x, tf.one_hot(labels, self.model.output_shape[-1])
-
     def _variables(self) -> dict[str, list[Any]]:
         # `variables`, unlike `weights`, has dropout's random state too.
         return {
@@ -196,9 +204,13 @@ class Learner:
         }
 
 
+def _values(variables: Sequence[Any]) -> list[np.ndarray]:
+    return [variable.numpy().copy() for variable in variables]
+
+
 def _compiled(model: keras.Model, settings: Settings, steps_per_epoch: int) -> keras.Model:
     # A second model of the same layers: what is saved in the end stays free of optimizer state.
-    compiled = keras.Model(model.inputs, model.outputs, name=model.name)
+    compiled = keras.Model(model.input, model.output, name=model.name)
     warmup = min(WARMUP_EPOCHS, settings.epochs // 2)
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0,

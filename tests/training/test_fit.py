@@ -56,8 +56,8 @@ def train(model, state, changed=None, **kwargs):
 
 def test_learns_and_reports_every_epoch(tmp_path):
     model, seen = network(), []
-    training = train(model, tmp_path, {"epochs": 15}, on_epoch=lambda n, m: seen.append((n, m)))
-    assert [n for n, _ in seen] == list(range(1, 16))
+    training = train(model, tmp_path, {"epochs": 12}, on_epoch=lambda n, m: seen.append((n, m)))
+    assert [n for n, _ in seen] == list(range(1, 13))
     assert [m for _, m in seen] == training.history
     assert training.stopped_by == "epochs"
     assert 0 < training.data_wait_fraction < 1
@@ -66,19 +66,22 @@ def test_learns_and_reports_every_epoch(tmp_path):
     assert (model.predict_on_batch(x).argmax(1) == labels).mean() > 0.7
 
 
-def test_model_ends_with_the_weights_of_the_best_epoch(tmp_path):
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
     model = network()
-    training = train(model, tmp_path)
+    return model, train(model, tmp_path_factory.mktemp("unbroken"))
+
+
+def test_model_ends_with_the_weights_of_the_best_epoch(unbroken):
+    model, training = unbroken
     x, labels = windows(999, 8)
     loss = keras.losses.CategoricalCrossentropy(label_smoothing=0.1)
     reached = float(loss(keras.ops.one_hot(labels, 2), model.predict_on_batch(x)))
     assert reached == pytest.approx(training.history[training.best_epoch - 1]["val_loss"], rel=1e-4)
 
 
-def test_saved_model_holds_no_optimizer_and_loads(tmp_path):
-    model = network()
-    train(model, tmp_path)
-    model.save(tmp_path / "model.keras")
+def test_saved_model_holds_no_optimizer_and_loads(unbroken, tmp_path):
+    unbroken[0].save(tmp_path / "model.keras")
     assert getattr(keras.saving.load_model(tmp_path / "model.keras"), "optimizer", None) is None
 
 
@@ -86,26 +89,22 @@ class Killed(Exception):  # noqa: N818 (stands for a signal)
     pass
 
 
-@pytest.mark.parametrize("epoch", [1, 3])
-def test_after_a_kill_ends_with_the_metrics_of_an_unbroken_run(tmp_path, epoch):
+def test_after_a_kill_ends_with_the_metrics_of_an_unbroken_run(unbroken, tmp_path):
     def kill(done, metrics):
-        if done == epoch:
+        if done == 2:
             raise Killed
 
-    unbroken = network()
-    expected = train(unbroken, tmp_path / "unbroken")
     with pytest.raises(Killed):
-        train(network(), tmp_path / "broken", on_epoch=kill)
+        train(network(), tmp_path, on_epoch=kill)
     resumed = network()
-    training = train(resumed, tmp_path / "broken")
-    assert training.history == expected.history
-    for ours, theirs in zip(resumed.get_weights(), unbroken.get_weights(), strict=True):
+    assert train(resumed, tmp_path).history == unbroken[1].history
+    for ours, theirs in zip(resumed.get_weights(), unbroken[0].get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
 def test_finished_training_is_not_repeated(tmp_path):
-    first = train(network(), tmp_path)
-    again = train(network(), tmp_path, train=lambda epoch: tf.data.Dataset.range(0))
+    first = train(network(), tmp_path, {"epochs": 1})
+    again = train(network(), tmp_path, {"epochs": 1}, train=lambda epoch: tf.data.Dataset.range(0))
     assert again == first
 
 
