@@ -44,11 +44,11 @@ def sample_clip(path: Path, *, frames: int, fps: float, settings: Extract) -> Sa
     try:
         kept = [_fit(frame, settings.width, settings.height) for frame in _decode(path, indices)]
     except cv2.error as error:
-        raise ClipError(f"{path}: OpenCV cannot decode it ({error.err})") from error
+        raise ClipError(f"OpenCV cannot decode it ({error.err})") from error
     unique, repeats = np.unique(indices, return_counts=True)
     if len(kept) < len(unique):
         raise ClipError(
-            f"{path}: decoding stops before frame {unique[len(kept)]} of the {frames} that the "
+            f"decoding stops before frame {unique[len(kept)]} of the {frames} that the "
             "catalogue counted; restore the file, or run the stage subset again"
         )
     return Sampled((indices / fps).astype(np.float32), np.repeat(np.stack(kept), repeats, axis=0))
@@ -58,7 +58,7 @@ def _decode(path: Path, indices: NDArray[np.int64]) -> Iterator[Picture]:
     """The frames at `indices` (ascending); those between are decoded but never converted."""
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
     if not capture.isOpened():
-        raise ClipError(f"{path}: OpenCV cannot open it; restore the file")
+        raise ClipError("OpenCV cannot open it; restore the file")
     wanted = set(indices.tolist())
     try:
         for index in range(int(indices[-1]) + 1):

@@ -1,12 +1,12 @@
 """What the tests of shards share."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from pipeline.params import Extract, Machine
+from pipeline.params import Extract
 from pipeline.shards.build import Clip, build_shards, place_shards, plan_shards
-from pipeline.shards.workers import open_executor
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +31,7 @@ def shards(clips, how, tmp_path_factory) -> Path:
     """A folder with the clips' shards: made, and placed under `placed`."""
     folder = tmp_path_factory.mktemp("shards")
     planned = plan_shards(clips, how)
-    with open_executor(Machine(workers=1, mirrors=["x"], timeout=5.0)) as executor:
+    with ThreadPoolExecutor(1) as executor:
         summaries = build_shards(planned, how, folder, executor)
     place_shards(planned, summaries, made=folder, placed=folder / "placed", count=how.shards)
     return folder

@@ -78,10 +78,10 @@ def test_a_wide_clip_keeps_its_middle(tmp_path):
     assert sampled.frames[:, :, 4:-4].mean() > 240
 
 
-def test_a_file_that_is_no_video_is_named(tmp_path):
+def test_a_file_that_is_no_video_is_refused(tmp_path):
     path = tmp_path / "words.avi"
     path.write_text("not a video")
-    with pytest.raises(ClipError, match=r"words\.avi"):
+    with pytest.raises(ClipError, match="cannot open it"):
         sample_clip(path, frames=10, fps=25.0, settings=settings())
 
 
