@@ -44,11 +44,16 @@ def encode_field(field: Fields, *, quality: int) -> tuple[bytes, float]:
 
 def decode_field(jpeg: bytes, scale: float) -> Fields:
     """The field that `encode_field` wrote, to about a hundredth of its largest motion."""
-    planes = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
-    pair = np.stack(np.split(np.asarray(planes), 2, axis=1), axis=-1)
+    planes = decode_jpeg(jpeg, flags=cv2.IMREAD_GRAYSCALE)
+    pair = np.stack(np.split(planes, 2, axis=1), axis=-1)
     return (pair.astype(np.float32) - ZERO) * np.float32(scale)
 
 
 def encode_jpeg(picture: Picture, *, quality: int) -> bytes:
     """A grey or blue-green-red picture as JPEG; `quality` is 1–100."""
     return bytes(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1])
+
+
+def decode_jpeg(jpeg: bytes, *, flags: int = cv2.IMREAD_COLOR) -> Picture:
+    """A JPEG as OpenCV's blue, green, red [height, width, 3], or as `flags` say."""
+    return np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), flags), np.uint8)

@@ -1,0 +1,69 @@
+"""inspect: print what is in a shard, and show a clip as a picture."""
+
+import logging
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from pipeline.errors import ShardError
+from pipeline.params import Params
+from pipeline.shards.parquet import read_parquet
+from pipeline.shards.schema import Record
+from pipeline.shards.tfrecord import read_tfrecord
+from pipeline.video.decode import Picture
+from pipeline.video.flow import decode_field, decode_jpeg
+from pipeline.video.pictures import contact_sheet, flow_colours, write_animation
+
+log = logging.getLogger(__name__)
+
+READERS = {".tfrecord": read_tfrecord, ".parquet": read_parquet}
+COLUMNS = 8  # pictures in a row of a contact sheet
+
+
+def run(params: Params, shard: Path, clip: str | None = None, picture: Path | None = None) -> None:
+    """Print a line for each clip of `shard`; write `clip` (or the first) to `picture`.
+
+    A .gif is animated; other suffixes give a contact sheet, frames above their flow.
+    """
+    if shard.suffix not in READERS:
+        raise ShardError(f"{shard} is no shard; shards end in {' or '.join(READERS)}")
+    records = _listed(READERS[shard.suffix](shard))
+    shown = [record for record in records if picture and clip in (None, record.clip)][:1]
+    if picture and not shown:
+        raise ShardError(
+            f"{shard} does not hold {clip!r}; run inspect without --clip to see its clips"
+        )
+    for record in shown:
+        _show(record, picture or Path(), params.extract.fps)
+
+
+def _listed(records: Iterable[Record]) -> Iterator[Record]:
+    """The records, each printed as it goes by."""
+    sys.stdout.write(f"{'frames':>6} {'seconds':>8} {'KiB':>6} {'flow px':>8}  clip\n")
+    for record in records:
+        fastest = max(record.flow_scale, default=0.0) * 127
+        sys.stdout.write(
+            f"{len(record.frames):6} {record.times[-1]:8.2f} {record.nbytes / 1024:6.0f} "
+            f"{fastest:8.1f}  {record.clip}\n"
+        )
+        yield record
+
+
+def _show(record: Record, path: Path, fps: float) -> None:
+    pairs = _pictures(record)
+    if path.suffix == ".gif":
+        write_animation(path, pairs, fps=fps)
+    else:
+        cv2.imwrite(str(path), contact_sheet(pairs, columns=COLUMNS))
+    log.info("%s: %s", path, record.clip)
+
+
+def _pictures(record: Record) -> Picture:
+    """[N, 2 × height, width, 3]: each frame with its flow below, all fields on one scale."""
+    frames = [decode_jpeg(jpeg) for jpeg in record.frames]
+    coded = zip(record.flow, record.flow_scale, strict=True)
+    fields = np.stack([decode_field(jpeg, scale) for jpeg, scale in coded])
+    return np.concatenate([np.stack(frames), flow_colours(fields)], axis=1)
