@@ -7,7 +7,9 @@ from pipeline.data.catalogue import (
     SCHEMA,
     build_catalogue,
     class_names,
+    groups,
     kept,
+    labels,
     read_catalogue,
     write_catalogue,
 )
@@ -66,3 +68,14 @@ def test_a_quarantined_clip_stays_in_the_table_and_out_of_use():
 def test_a_column_of_the_wrong_type_is_refused():
     with pytest.raises(pa.ArrowInvalid):
         build_catalogue([row("A/1", frames="many")])
+
+
+def test_labels_are_indices_of_class_names_for_the_clips_in_use():
+    table = build_catalogue([*ROWS, row("B/9", split="test")])
+    assert labels(table, "train") == {"A/1": 0, "B/1": 1, "B/2": 1}
+    assert labels(table, "test") == {"B/9": 1}
+    assert labels(table, "validation") == {}
+
+
+def test_groups_by_clip():
+    assert groups(build_catalogue([row("A/1", group="film")])) == {"A/1": "film"}
