@@ -12,13 +12,22 @@ import time
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import mlflow
 from mlflow import MlflowClient
-from mlflow.entities import LoggedModelStatus, Metric, Param, Run, RunTag
+from mlflow.entities import (
+    LoggedModel,
+    LoggedModelOutput,
+    LoggedModelStatus,
+    Metric,
+    Param,
+    Run,
+    RunTag,
+)
 from mlflow.exceptions import MlflowException
-from mlflow.models import ModelSignature
+from mlflow.models import Model, ModelSignature
 from mlflow.types import Schema, TensorSpec
 
 from pipeline.tracking.store import connect, create_run, epochs_of, runs_of
@@ -33,6 +42,8 @@ from pipeline.tracking.trained import (
 )
 
 log = logging.getLogger(__name__)
+# An environment made by `uv` has no pip, which MLflow would say of every model.
+logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)
 
 History = Mapping[tuple[str, int], float]
 _FIGURES = "pipeline.figures"
@@ -47,7 +58,7 @@ def upsert(model_dir: Path, evaluation_dir: Path | None, *, tracking_uri: str) -
         run = _find(client, experiment, trained) or create_run(
             client, experiment, trained.record, started=trained.started
         )
-        _complete(client, run, trained, tracking_uri)
+        _complete(client, run, trained)
     except (MlflowException, OSError) as error:
         log.warning(
             "MLflow at %s did not take %s; `python -m pipeline track` will try again: %s",
@@ -74,21 +85,21 @@ def _find(client: MlflowClient, experiment: str, trained: Trained) -> Run | None
 
 
 def _agrees(stored: History, history: History) -> bool:
+    compared = {name for name, _ in history} - {SECONDS}
     return all(
         math.isclose(value, history.get((name, step), math.nan), rel_tol=1e-6)
         for (name, step), value in stored.items()
-        if name != SECONDS
+        if name in compared
     )
 
 
-def _complete(client: MlflowClient, run: Run, trained: Trained, tracking_uri: str) -> None:
+def _complete(client: MlflowClient, run: Run, trained: Trained) -> None:
     """Add what the run lacks; its fingerprint comes last, and says that nothing is missing."""
     run_id = run.info.run_id
     _log_missing(client, run, trained)
-    _log_model(client, run, trained, tracking_uri)
+    _log_model(client, run, trained)
     _log_figures(client, run, trained.figures)
-    if run.info.status != "FINISHED":
-        client.set_terminated(run_id, "FINISHED", end_time=trained.finished)
+    client.set_terminated(run_id, "FINISHED", end_time=trained.finished)
     client.set_tag(run_id, FINGERPRINT, trained.fingerprint)
 
 
@@ -126,24 +137,33 @@ def _changed_scalars(run: Run, trained: Trained) -> list[Metric]:
     ]
 
 
-def _log_model(client: MlflowClient, run: Run, trained: Trained, tracking_uri: str) -> None:
-    """Log the Keras model; one whose upload broke off is taken up under its own id."""
-    logged = client.search_logged_models(
-        [run.info.experiment_id], f"source_run_id = '{run.info.run_id}'"
-    )
-    if any(model.status == LoggedModelStatus.READY for model in logged):
-        return
-    model = _load(trained.model)
-    mlflow.set_tracking_uri(tracking_uri)
-    with mlflow.start_run(run.info.run_id):
-        mlflow.keras.log_model(
-            model,
-            name=re.sub(r"[/:.%\"']", "_", trained.record["model"]),
-            model_id=logged[0].model_id if logged else None,
-            signature=_signature(model),
+def _log_model(client: MlflowClient, run: Run, trained: Trained) -> None:
+    """Log the Keras model; step by step, so that one whose upload broke off is completed."""
+    run_id, experiment = run.info.run_id, run.info.experiment_id
+    logged = client.search_logged_models([experiment], f"source_run_id = '{run_id}'")
+    name = re.sub(r"[/:.%\"']", "_", trained.record["model"])
+    model = logged[0] if logged else client.create_logged_model(experiment, name, run_id)
+    if model.status != LoggedModelStatus.READY:
+        _upload(client, model, run_id, trained.model)
+        client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
+    known = run.outputs.model_outputs if run.outputs else []
+    if model.model_id not in {output.model_id for output in known}:
+        client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
+
+
+def _upload(client: MlflowClient, model: LoggedModel, run_id: str, file: Path) -> None:
+    ids = {"run_id": run_id, "model_id": model.model_id, "model_uuid": model.model_id}
+    network = _load(file)
+    with TemporaryDirectory() as folder:
+        mlflow.keras.save_model(
+            network,
+            f"{folder}/model",
+            mlflow_model=Model(artifact_path=model.artifact_location, **ids),
+            signature=_signature(network),
             # Given, because MLflow would load the model in another process to find them out.
             pip_requirements=[f"{name}=={version(name)}" for name in ("keras", "tensorflow")],
         )
+        client.log_model_artifacts(model.model_id, f"{folder}/model")
 
 
 def _load(path: Path) -> Any:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +44,8 @@ class Trained:
     @property
     def scalars(self) -> dict[str, float]:
         """Metrics with one value: what training cost and what the test split gave."""
-        costs = {
-            name: self.record[name] for name in self.record if name not in (*_PARAMS, "params")
-        }
+        made = (*_PARAMS, "params")
+        costs = {name: value for name, value in self.record.items() if name not in made}
         return dict(_numbers(costs)) | dict(self.tests)
 
     def elapsed(self) -> dict[int, int]:
@@ -79,17 +79,14 @@ def params_of(record: Mapping[str, Any]) -> dict[str, str]:
 
 def tags_of(record: Mapping[str, Any]) -> dict[str, str]:
     """What is said of the model in words: its key, its shards' hash, the revision, the machine."""
-    words = {
-        name: value
-        for name, value in record.items()
-        if isinstance(value, str) and name not in (*_PARAMS, "key", "model")
+    other = (*_PARAMS, "key", "model")
+    words = {name: text for name, text in record.items() if isinstance(text, str)}
+    return {name: text for name, text in words.items() if name not in other} | {
+        KEY: record["key"],
+        # MLflow's own names: they fill the columns "Source" and "Version" of its table.
+        "mlflow.source.name": f"python -m pipeline train {record['model']}",
+        "mlflow.source.git.commit": str(record.get("git_revision") or ""),
     }
-    # MLflow's own name for the revision fills the column "Version" of its table.
-    commit = (
-        {"mlflow.source.git.commit": record["git_revision"]} if "git_revision" in record else {}
-    )
-    source = {"mlflow.source.name": f"python -m pipeline train {record['model']}"}
-    return {KEY: record["key"], **words, **commit, **source}
 
 
 def epoch_metrics(row: Mapping[str, Any]) -> dict[str, float]:
@@ -99,13 +96,14 @@ def epoch_metrics(row: Mapping[str, Any]) -> dict[str, float]:
 
 def _history(path: Path) -> dict[tuple[str, int], float]:
     with path.open(newline="", encoding="utf-8") as file:
-        rows = [(int(row.pop("epoch")), row) for row in csv.DictReader(file)]
-    return {
-        (name, epoch): value
-        for epoch, row in rows
-        for name, value in epoch_metrics(
+        rows = [
             {name: float(text) for name, text in row.items() if text}
-        ).items()
+            for row in csv.DictReader(file)
+        ]
+    return {
+        (name, int(row["epoch"])): value
+        for row in rows
+        for name, value in epoch_metrics(row).items()
     }
 
 
@@ -119,9 +117,7 @@ def _numbers(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
         path = prefix + re.sub(r"[^\w.\- :]", "_", name)
         if isinstance(value, Mapping):
             yield from _numbers(value, f"{path}/")
-        elif (
-            isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        ):
+        elif isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value):
             yield path, float(value)
 
 

@@ -2,7 +2,10 @@
 
 import csv
 import json
+import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import keras
@@ -112,3 +115,39 @@ def make_record(name: str) -> dict[str, object]:
         "stopped_by": "patience",
         "best_validation_loss": 0.31,
     }
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite store without runs; MLflow takes seconds to make one, a copy takes none."""
+    from mlflow import MlflowClient
+
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture
+def store(tmp_path: Path, empty_store: Path) -> str:
+    """The URI of a local store of the test's own, in a folder with a space in its name."""
+    path = tmp_path / "ml runs" / "mlflow.db"
+    path.parent.mkdir()
+    shutil.copy(empty_store, path)
+    return f"sqlite:///{path}"
+
+
+def contents(tracking_uri: str) -> dict[str, list[tuple[object, ...]]]:
+    """All that a SQLite store holds about runs, deleted ones too, and the artifacts beside it."""
+    path = Path(tracking_uri.removeprefix("sqlite:///"))
+    queries = {
+        "runs": "SELECT run_uuid, name, status, start_time, end_time, lifecycle_stage FROM runs",
+        "metrics": "SELECT run_uuid, key, step, value, timestamp FROM metrics",
+        "params": "SELECT run_uuid, key, value FROM params",
+        "tags": "SELECT run_uuid, key, value FROM tags",
+        "models": "SELECT model_id, name, status, lifecycle_stage FROM logged_models",
+        "outputs": "SELECT source_id, destination_id FROM inputs",
+    }
+    with closing(sqlite3.connect(path)) as connection:
+        rows = {name: sorted(connection.execute(query)) for name, query in queries.items()}
+    files = [file for file in (path.parent / "artifacts").rglob("*") if file.is_file()]
+    return rows | {"files": sorted((str(file), file.stat().st_size) for file in files)}

@@ -1,0 +1,46 @@
+"""Training goes on, whatever the server does."""
+
+import logging
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from pipeline.tracking.live import LiveRun
+from tests.tracking.conftest import history, make_record
+
+
+@pytest.fixture
+def silent_server() -> Iterator[str]:
+    """A server that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def test_a_server_that_hangs_costs_no_more_than_the_patience(silent_server: str) -> None:
+    started = time.monotonic()
+    with LiveRun(make_record("csn-rgb"), tracking_uri=silent_server, patience=0.5) as live:
+        for row in history(50):
+            live.on_epoch(int(row["epoch"]), row)
+        assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 5
+
+
+def test_a_server_that_is_away_is_one_warning(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with LiveRun(make_record("csn-rgb"), tracking_uri="http://127.0.0.1:9", patience=120) as live:
+        for row in history(3):
+            live.on_epoch(int(row["epoch"]), row)
+    warnings = [r for r in caplog.records if r.levelno >= logging.WARNING and "away" in r.message]
+    assert len(warnings) == 1
+
+
+def test_an_error_of_the_training_comes_through(silent_server: str) -> None:
+    with (
+        pytest.raises(ValueError, match="not a number"),
+        LiveRun(make_record("csn-rgb"), tracking_uri=silent_server, patience=0.1),
+    ):
+        raise ValueError("the loss is not a number")

@@ -1,0 +1,159 @@
+"""The tracking server that `make mlflow` starts, and clients of it."""
+
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+from mlflow import MlflowClient
+
+from pipeline.tracking.live import LiveRun
+from pipeline.tracking.runs import upsert
+from pipeline.tracking.status import is_tracked
+from pipeline.tracking.trained import read_trained
+from tests.tracking.conftest import contents, history, make_record
+
+ROOT = Path(__file__).parents[2]
+START = 240  # seconds; a few on an idle machine
+Write = Callable[..., tuple[Path, Path]]
+
+
+@dataclass
+class Server:
+    """`mlflow/serve` in a copy of the repository that holds no data."""
+
+    root: Path
+    port: int
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def uri(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def store(self) -> str:
+        return f"sqlite:///{self.root / 'mlruns' / 'mlflow.db'}"
+
+    def start(self) -> None:
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        self.process = subprocess.Popen(
+            [self.root / "mlflow" / "serve"],
+            env=os.environ | {"MLFLOW_PORT": str(self.port), "PATH": path},
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + START
+        while not self._answers():
+            assert time.monotonic() < deadline, f"no answer within {START} s"
+            assert self.process.poll() is None, "the server ended"
+            time.sleep(0.2)
+
+    def kill(self) -> None:
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def _answers(self) -> bool:
+        try:
+            return requests.get(f"{self.uri}/health", timeout=5).ok
+        except requests.RequestException:
+            return False
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterator[Server]:
+    root = tmp_path_factory.mktemp("repository")
+    shutil.copytree(ROOT / "mlflow", root / "mlflow")
+    for name in ("pipeline", "params.yaml"):
+        (root / name).symlink_to(ROOT / name)
+    (root / "mlruns").mkdir()
+    shutil.copy(empty_store, root / "mlruns" / "mlflow.db")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    running = Server(root, port)
+    running.start()
+    yield running
+    running.kill()
+
+
+def times_logged(server: Server, run_id: str) -> Counter[tuple[object, ...]]:
+    """How often the run holds each metric of each epoch."""
+    return Counter(row[1:3] for row in contents(server.store)["metrics"] if row[0] == run_id)
+
+
+def test_a_training_is_seen_live_and_completed_afterwards(server: Server, trained: Write) -> None:
+    with LiveRun(make_record("csn-rgb"), tracking_uri=server.uri, patience=120) as live:
+        for row in history(2):
+            live.on_epoch(int(row["epoch"]), row)
+    client = MlflowClient(server.uri)
+    (run,) = client.search_runs(
+        [client.get_experiment_by_name("video-classification").experiment_id]
+    )
+    assert run.data.metrics["epoch/loss"] == 1.1 / 2
+    folders = trained()
+    fingerprint = read_trained(*folders).fingerprint
+    assert not is_tracked(fingerprint, server.uri)
+    assert upsert(*folders, tracking_uri=server.uri) == run.info.run_id
+    assert is_tracked(fingerprint, server.uri)
+    before = contents(server.store)
+    assert upsert(*folders, tracking_uri=server.uri) == run.info.run_id
+    assert contents(server.store) == before
+    assert set(times_logged(server, run.info.run_id).values()) == {1}
+
+
+@pytest.mark.parametrize("returns", [True, False])
+def test_a_server_killed_during_training_loses_nothing(
+    server: Server, trained: Write, caplog: pytest.LogCaptureFixture, *, returns: bool
+) -> None:
+    name = f"csn{returns}-rgb"
+    with LiveRun(make_record(name), tracking_uri=server.uri, patience=120) as live:
+        first, *others = history(3)
+        live.on_epoch(0, first)
+        wait_for(lambda: "epoch/loss" in metrics(server, name))
+        server.kill()
+        live.on_epoch(1, others[0])
+        wait_for(lambda: "training goes on" in caplog.text)
+        if returns:
+            server.start()
+        live.on_epoch(2, others[1])
+    assert caplog.text.count("training goes on") == 1
+    if not returns:
+        server.start()
+    run_id = upsert(*trained(name), tracking_uri=server.uri)
+    logged = times_logged(server, str(run_id))
+    assert {step for key, step in logged if key == "epoch/loss"} == {0, 1, 2}
+    assert set(logged.values()) == {1}
+
+
+def metrics(server: Server, name: str) -> set[object]:
+    rows = contents(server.store)
+    runs = {row[0] for row in rows["runs"] if row[1] == name}
+    return {row[1] for row in rows["metrics"] if row[0] in runs}
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_the_folder_of_the_server_does_not_hide_the_library() -> None:
+    assert not list((ROOT / "mlflow").rglob("__init__.py"))
+    code = "import mlflow, pathlib; print(pathlib.Path(mlflow.__file__).parent)"
+    imported = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    library = importlib.util.find_spec("mlflow")
+    assert library is not None
+    assert library.origin is not None
+    assert Path(imported.stdout.strip()) == Path(library.origin).parent
