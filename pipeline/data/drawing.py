@@ -1,8 +1,8 @@
 """How the sample data set is drawn: seeded scenes, each frame drawable by its index alone.
 
-A group is an `Appearance`, a clip of it a `Trajectory` through it. Neither knows its class, so that
-nothing but the motion tells one class from another; and the second class of a pair is the first
-one played backwards, so that only the order of frames tells the two apart.
+A group is an `Appearance`, a clip of it a `Trajectory` through it; neither knows its class. What
+moves, and how, makes the class; and the second class of a pair is the first one played backwards,
+so that only the order of frames tells the two apart.
 """
 
 import colorsys
@@ -57,7 +57,7 @@ class Appearance:
     """What the clips of a group share."""
 
     background: Image
-    outline: Points
+    turn: float
     colour: Colour
     accent: Colour
     radius: float
@@ -134,14 +134,14 @@ def appearance(seed: int) -> Appearance:
     bright = rng.uniform(0.9, 1.0) if dark else rng.uniform(0.35, 0.6)
     return Appearance(
         background=_background(rng, hue, dark=dark),
-        outline=_turned(OUTLINES[rng.integers(len(OUTLINES))], rng.uniform(0, tau)),
+        turn=rng.uniform(0, tau),
         colour=_colour(far, rng.uniform(0.65, 0.9), bright),
         accent=_colour(far + 0.08, 0.3, 0.25 if dark else 1.0),
-        radius=rng.uniform(38, 56),
+        radius=rng.uniform(44, 58),
         speed=rng.uniform(0.85, 1.2),
-        shake=rng.uniform(1, 6),
-        flicker=rng.uniform(0.01, 0.08),
-        distractors=tuple(_distractor(rng, hue) for _ in range(rng.integers(1, 5))),
+        shake=rng.uniform(0.5, 3),
+        flicker=rng.uniform(0.01, 0.05),
+        distractors=tuple(_distractor(rng, hue) for _ in range(rng.integers(0, 3))),
     )
 
 
@@ -217,7 +217,7 @@ def _colour(hue: float, saturation: float, value: float) -> Colour:
 def _grow(canvas: Image, group: Appearance, path: Trajectory, seconds: float) -> None:
     cycle = (path.phase + 0.5 * path.pace * seconds) % 1
     place = path.x + path.drift.at(seconds), path.y
-    outline = group.outline * group.radius * (0.3 + 1.1 * cycle)
+    outline = _turned(ELLIPSE, group.turn) * group.radius * (0.3 + 1.1 * cycle)
     _draw_object(canvas, group, outline, place, opacity=_fade(cycle))
 
 
@@ -225,7 +225,8 @@ def _rise(canvas: Image, group: Appearance, path: Trajectory, seconds: float) ->
     cycle = (path.phase + 0.5 * path.pace * seconds) % 1
     above = group.radius
     y = HEIGHT + above - cycle * (HEIGHT + 2 * above)
-    _draw_object(canvas, group, group.outline * group.radius, (path.x + path.drift.at(seconds), y))
+    outline = _turned(STAR, group.turn) * group.radius
+    _draw_object(canvas, group, outline, (path.x + path.drift.at(seconds), y))
 
 
 def _open_fan(canvas: Image, group: Appearance, path: Trajectory, seconds: float) -> None:
@@ -244,14 +245,14 @@ def _open_fan(canvas: Image, group: Appearance, path: Trajectory, seconds: float
 def _spin(canvas: Image, group: Appearance, path: Trajectory, seconds: float) -> None:
     turn = path.angle + path.side * tau * 0.55 * path.pace * seconds
     place = path.x + path.drift.at(seconds), path.y
-    _draw_object(canvas, group, _turned(group.outline, turn) * group.radius * 1.1, place)
+    _draw_object(canvas, group, _turned(RECTANGLE, turn) * group.radius * 1.1, place)
 
 
 def _bounce(canvas: Image, group: Appearance, path: Trajectory, seconds: float) -> None:
     cycle = (path.phase + 0.8 * path.pace * seconds) % 1
     height = 4 * cycle * (1 - cycle)
     squash = 1 - 0.35 * max(0.0, 1 - 5 * height)
-    outline = group.outline * group.radius * (1 / squash, squash)
+    outline = _turned(TRIANGLE, group.turn) * group.radius * (1 / squash, squash)
     floor = HEIGHT - 8 - group.radius * squash
     y = floor - 105 * path.reach * height
     _draw_object(canvas, group, outline, (path.x + path.drift.at(seconds), y))
@@ -263,7 +264,7 @@ def _swing(canvas: Image, group: Appearance, path: Trajectory, seconds: float) -
     rope = 130 * path.reach * np.array([sin(angle), cos(angle)])
     pivot = (path.x, path.y - 110)
     _fill(canvas, np.array([[0, 0], rope]), pivot, group.accent, width=4)
-    outline = _turned(group.outline, -angle) * group.radius * 0.9
+    outline = _turned(TREFOIL, group.turn - angle) * group.radius * 0.9
     _draw_object(canvas, group, outline, (pivot[0] + rope[0], pivot[1] + rope[1]))
 
 
@@ -296,15 +297,13 @@ def _turned(outline: Points, angle: float) -> Points:
 
 
 _TURNS = np.linspace(0, tau, 48, endpoint=False)
-OUTLINES: tuple[Points, ...] = (  # all about 1 in radius, none the same after a quarter turn
-    _polar(1.15, 1.15, 1.15),
-    _polar(*[1.15, 0.55] * 5),
-    _polar(1.2, 0.75, 1.2, 0.75) * (1, 0.8),
-    _polar(*(0.82 + 0.22 * np.cos(3 * _TURNS))),
-    np.stack([1.1 * np.cos(_TURNS), 0.75 * np.sin(_TURNS)], axis=1),
-    np.stack([np.cos(_TURNS), np.sin(_TURNS) * (0.85 + 0.35 * np.cos(_TURNS))], axis=1),
-    np.array([[-1, -0.7], [1, -0.7], [1, 0.7], [-1, 0.7]]),
-)
+# What moves in each motion: all about 1 in radius, none the same after a quarter turn.
+TRIANGLE = _polar(1.15, 1.15, 1.15)
+STAR = _polar(*[1.15, 0.55] * 5)
+TREFOIL = _polar(*(0.82 + 0.22 * np.cos(3 * _TURNS)))
+ELLIPSE: Points = np.stack([1.1 * np.cos(_TURNS), 0.75 * np.sin(_TURNS)], axis=1)
+RECTANGLE: Points = np.array([[-1, -0.7], [1, -0.7], [1, 0.7], [-1, 0.7]])
+OUTLINES = (TRIANGLE, STAR, TREFOIL, ELLIPSE, RECTANGLE)
 
 
 def _draw_object(

@@ -158,7 +158,7 @@ def test_the_classes_of_a_pair_are_each_other_backwards(first, second, seed):
         assert np.array_equal(forwards.frame(index), backwards.frame(mirrored))
 
 
-def test_neither_length_nor_look_knows_the_class():
+def test_neither_length_nor_world_knows_the_class():
     scenes = [scene(name, group=appearance(5), seed=7) for name in CLASSES]
     assert len({id(each.appearance) for each in scenes}) == 1
     assert all(each.trajectory == scenes[0].trajectory for each in scenes)
