@@ -4,11 +4,14 @@ import logging
 import socket
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from pipeline.tracking.live import LiveRun
-from tests.tracking.conftest import history, make_record
+from tests.tracking.conftest import contents, history, make_record
 
 
 @pytest.fixture
@@ -36,6 +39,25 @@ def test_a_server_that_is_away_is_one_warning(
             live.on_epoch(int(row["epoch"]), row)
     warnings = [r for r in caplog.records if r.levelno >= logging.WARNING and "away" in r.message]
     assert len(warnings) == 1
+
+
+def test_what_a_server_missed_is_sent_once_it_is_back(
+    store: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    log_batch, calls = MlflowClient.log_batch, iter(range(10))
+
+    def dies_twice(*args: Any, **kwargs: Any) -> None:
+        if next(calls) in (1, 2):
+            raise MlflowException("the server died")
+        log_batch(*args, **kwargs)
+
+    monkeypatch.setattr(MlflowClient, "log_batch", dies_twice)
+    with LiveRun(make_record("csn-rgb"), tracking_uri=store, patience=120) as live:
+        for row in history(4):
+            live.on_epoch(int(row["epoch"]), row)
+    logged = [row[2] for row in contents(store)["metrics"] if row[1] == "epoch/loss"]
+    assert logged == [0, 1, 2, 3]
+    assert caplog.text.count("training goes on") == 1
 
 
 def test_an_error_of_the_training_comes_through(silent_server: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +38,14 @@ def epochs(uri: str) -> Counter[tuple[object, ...]]:
 
 def show_live(uri: str, rows: list[dict[str, float]], *, fails: bool = False) -> None:
     """A training that is followed live, and perhaps breaks off."""
-    try:
-        with LiveRun(make_record("csn-rgb"), tracking_uri=uri, patience=120) as live:
-            for row in rows:
-                live.on_epoch(int(row["epoch"]), row)
-            if fails:
-                raise KeyboardInterrupt
-    except KeyboardInterrupt:
-        pass
+    with (
+        suppress(KeyboardInterrupt),
+        LiveRun(make_record("csn-rgb"), tracking_uri=uri, patience=120) as live,
+    ):
+        for row in rows:
+            live.on_epoch(int(row["epoch"]), row)
+        if fails:
+            raise KeyboardInterrupt
 
 
 def test_a_run_holds_all_that_is_known_of_the_model(trained: Write, store: str) -> None:
