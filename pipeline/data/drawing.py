@@ -58,13 +58,19 @@ class Appearance:
 
     background: Image
     turn: float
-    colour: Colour
+    tint: float
+    saturation: float
+    value: float
     accent: Colour
     radius: float
     speed: float
     shake: float
     flicker: float
     distractors: tuple[Distractor, ...]
+
+    def colour(self, hue: float, light: float = 1.0) -> Colour:
+        """Return the group's shade of a hue (0..1), darker the less `light` (0..1) there is."""
+        return _colour(hue + self.tint, self.saturation, self.value * light)
 
 
 @dataclass(frozen=True)
@@ -122,6 +128,9 @@ def scene(class_name: str, *, group: Appearance, seed: int) -> Scene:
     return Scene(motion, group, _trajectory(default_rng(seed), group), backwards)
 
 
+RED, YELLOW, GREEN, TEAL, BLUE, PURPLE = 0.0, 0.16, 0.33, 0.48, 0.62, 0.8  # hues
+
+
 # What a group looks like
 
 
@@ -130,13 +139,13 @@ def appearance(seed: int) -> Appearance:
     """Invent the world of a group: background, object, speed and camera, all from one seed."""
     rng = default_rng(seed)
     hue, dark = rng.random(), rng.random() < 0.5
-    far = hue + rng.uniform(0.3, 0.7)
-    bright = rng.uniform(0.9, 1.0) if dark else rng.uniform(0.35, 0.6)
     return Appearance(
         background=_background(rng, hue, dark=dark),
         turn=rng.uniform(0, tau),
-        colour=_colour(far, rng.uniform(0.65, 0.9), bright),
-        accent=_colour(far + 0.08, 0.3, 0.25 if dark else 1.0),
+        tint=rng.uniform(-0.03, 0.03),
+        saturation=rng.uniform(0.75, 0.95),
+        value=rng.uniform(0.9, 1.0) if dark else rng.uniform(0.65, 0.85),
+        accent=_colour(hue, 0.2, 0.25 if dark else 1.0),
         radius=rng.uniform(44, 58),
         speed=rng.uniform(0.85, 1.2),
         shake=rng.uniform(0.5, 3),
@@ -148,7 +157,9 @@ def appearance(seed: int) -> Appearance:
 def _background(rng: Generator, hue: float, *, dark: bool) -> Image:
     values = (0.12, 0.45) if dark else (0.6, 1.0)
     near, far = (
-        np.array(_colour(hue + rng.uniform(-0.12, 0.12), rng.uniform(0.2, 0.55), value), np.float32)
+        np.array(
+            _colour(hue + rng.uniform(-0.12, 0.12), rng.uniform(0.05, 0.25), value), np.float32
+        )
         for value in values
     )
     size = (WIDTH + 2 * MARGIN, HEIGHT + 2 * MARGIN)
@@ -218,15 +229,14 @@ def _grow(canvas: Image, group: Appearance, path: Trajectory, seconds: float) ->
     cycle = (path.phase + 0.5 * path.pace * seconds) % 1
     place = path.x + path.drift.at(seconds), path.y
     outline = _turned(ELLIPSE, group.turn) * group.radius * (0.3 + 1.1 * cycle)
-    _draw_object(canvas, group, outline, place, opacity=_fade(cycle))
+    _draw_object(canvas, group, outline, place, group.colour(RED), opacity=_fade(cycle))
 
 
-def _rise(canvas: Image, group: Appearance, path: Trajectory, seconds: float) -> None:
+def _brighten(canvas: Image, group: Appearance, path: Trajectory, seconds: float) -> None:
     cycle = (path.phase + 0.5 * path.pace * seconds) % 1
-    above = group.radius
-    y = HEIGHT + above - cycle * (HEIGHT + 2 * above)
-    outline = _turned(STAR, group.turn) * group.radius
-    _draw_object(canvas, group, outline, (path.x + path.drift.at(seconds), y))
+    place = path.x + path.drift.at(seconds), path.y
+    outline = _turned(STAR, group.turn) * group.radius * 1.2
+    _draw_object(canvas, group, outline, place, group.colour(YELLOW, 0.1 + 0.9 * cycle))
 
 
 def _open_fan(canvas: Image, group: Appearance, path: Trajectory, seconds: float) -> None:
@@ -236,7 +246,7 @@ def _open_fan(canvas: Image, group: Appearance, path: Trajectory, seconds: float
     edges = path.angle + spread * np.linspace(-0.5, 0.5, 37)
     rim = 1.7 * group.radius * np.stack([np.cos(edges), np.sin(edges)], axis=1)
     layer = canvas.copy()
-    _fill(layer, np.vstack([[0, 0], rim]), place, group.colour)
+    _fill(layer, np.vstack([[0, 0], rim]), place, group.colour(PURPLE))
     for rib in rim[::6]:
         _fill(layer, np.array([[0, 0], rib]), place, group.accent, width=3)
     cv2.addWeighted(layer, _fade(cycle), canvas, 1 - _fade(cycle), 0, dst=canvas)
@@ -245,7 +255,8 @@ def _open_fan(canvas: Image, group: Appearance, path: Trajectory, seconds: float
 def _spin(canvas: Image, group: Appearance, path: Trajectory, seconds: float) -> None:
     turn = path.angle + path.side * tau * 0.55 * path.pace * seconds
     place = path.x + path.drift.at(seconds), path.y
-    _draw_object(canvas, group, _turned(RECTANGLE, turn) * group.radius * 1.1, place)
+    outline = _turned(RECTANGLE, turn) * group.radius * 1.1
+    _draw_object(canvas, group, outline, place, group.colour(GREEN))
 
 
 def _bounce(canvas: Image, group: Appearance, path: Trajectory, seconds: float) -> None:
@@ -255,7 +266,7 @@ def _bounce(canvas: Image, group: Appearance, path: Trajectory, seconds: float) 
     outline = _turned(TRIANGLE, group.turn) * group.radius * (1 / squash, squash)
     floor = HEIGHT - 8 - group.radius * squash
     y = floor - 105 * path.reach * height
-    _draw_object(canvas, group, outline, (path.x + path.drift.at(seconds), y))
+    _draw_object(canvas, group, outline, (path.x + path.drift.at(seconds), y), group.colour(BLUE))
 
 
 def _swing(canvas: Image, group: Appearance, path: Trajectory, seconds: float) -> None:
@@ -265,17 +276,18 @@ def _swing(canvas: Image, group: Appearance, path: Trajectory, seconds: float) -
     pivot = (path.x, path.y - 110)
     _fill(canvas, np.array([[0, 0], rope]), pivot, group.accent, width=4)
     outline = _turned(TREFOIL, group.turn - angle) * group.radius * 0.9
-    _draw_object(canvas, group, outline, (pivot[0] + rope[0], pivot[1] + rope[1]))
+    place = pivot[0] + rope[0], pivot[1] + rope[1]
+    _draw_object(canvas, group, outline, place, group.colour(TEAL))
 
 
 MOTIONS: dict[str, tuple[Motion, bool]] = {  # class: its motion, and whether shown backwards
     "Bouncing": (_bounce, False),
+    "Brightening": (_brighten, False),
+    "Darkening": (_brighten, True),
     "FanClosing": (_open_fan, True),
     "FanOpening": (_open_fan, False),
     "Growing": (_grow, False),
-    "Rising": (_rise, False),
     "Shrinking": (_grow, True),
-    "Sinking": (_rise, True),
     "Spinning": (_spin, False),
     "Swinging": (_swing, False),
 }
@@ -311,6 +323,7 @@ def _draw_object(
     group: Appearance,
     outline: Points,
     place: tuple[float, float],
+    colour: Colour,
     *,
     opacity: float = 1.0,
 ) -> None:
@@ -318,7 +331,7 @@ def _draw_object(
     _fill(layer, outline, (place[0] + 6, place[1] + 8), (20, 20, 20))
     cv2.addWeighted(layer, 0.3 * opacity, canvas, 1 - 0.3 * opacity, 0, dst=canvas)
     layer = canvas if opacity == 1 else canvas.copy()
-    _fill(layer, outline, place, group.colour)
+    _fill(layer, outline, place, colour)
     # An off-centre mark, so that even a round shape shows how it turns.
     _fill(layer, outline * 0.42 + outline[0] * 0.35, place, group.accent)
     if opacity < 1:

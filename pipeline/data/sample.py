@@ -12,12 +12,12 @@ from pipeline.errors import SourceError
 
 CLASSES: tuple[str, ...] = (
     "Bouncing",
+    "Brightening",
+    "Darkening",
     "FanClosing",
     "FanOpening",
     "Growing",
-    "Rising",
     "Shrinking",
-    "Sinking",
     "Spinning",
     "Swinging",
 )

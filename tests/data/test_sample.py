@@ -18,7 +18,7 @@ from pipeline.data.sample import CLASSES, DRAWING_VERSION, draw_sample, sample_c
 from pipeline.errors import SourceError
 
 ROOT = Path(__file__).parents[2]
-PAIRS = [("FanOpening", "FanClosing"), ("Growing", "Shrinking"), ("Rising", "Sinking")]
+PAIRS = [("FanOpening", "FanClosing"), ("Growing", "Shrinking"), ("Brightening", "Darkening")]
 FEW = [f"{name}/v_{name}_g0{g}_c01" for name in ("Growing", "Swinging") for g in (1, 2)]
 
 KILLED_RUN = """
@@ -52,8 +52,8 @@ def test_nine_classes_of_25_groups_of_2_clips_named_as_ucf101_names_its_own():
 
 
 def test_some_classes_can_be_chosen():
-    assert {clip.split("/")[0] for clip in sample_clips(["Sinking", "Growing"])} == {
-        "Sinking",
+    assert {clip.split("/")[0] for clip in sample_clips(["Darkening", "Growing"])} == {
+        "Darkening",
         "Growing",
     }
 
@@ -103,9 +103,11 @@ def test_bytes_do_not_depend_on_the_number_of_workers(few, tmp_path):
 
 def test_all_clips_of_the_chosen_classes_are_drawn(tmp_path, monkeypatch):
     monkeypatch.setattr(sample, "GROUPS", 2)
-    draw_sample(tmp_path, classes=["Rising"], workers=2)
-    assert set(contents(tmp_path)) == {Path(f"{clip}.avi") for clip in sample_clips(["Rising"])}
-    assert [path.name for path in tmp_path.iterdir()] == ["Rising"]
+    draw_sample(tmp_path, classes=["Brightening"], workers=2)
+    assert set(contents(tmp_path)) == {
+        Path(f"{clip}.avi") for clip in sample_clips(["Brightening"])
+    }
+    assert [path.name for path in tmp_path.iterdir()] == ["Brightening"]
 
 
 def test_whole_files_are_kept_and_broken_ones_drawn_again(few, tmp_path):
@@ -175,7 +177,7 @@ def test_groups_look_different_and_their_clips_alike():
 
 @pytest.fixture(scope="module")
 def tracks():
-    """How large the moving object is and how high, in 16 frames a clip: {clip: [16, 2]}."""
+    """How large and how bright the moving object is, in 16 frames a clip: {clip: [16, 2]}."""
     clips = [clip for clip in sample_clips() if clip.endswith("_c01") and group(clip) <= 16]
     return {clip: track(scene_of(clip)) for clip in clips}
 
@@ -191,8 +193,8 @@ def track(clip, *, flipped=False):
     still, moving = np.split(np.stack(small).astype(int)[:, :, :: -1 if flipped else 1], [1])
     mask = np.abs(moving - still).max(axis=-1) > 60
     area = mask.mean(axis=(1, 2))
-    height = (mask * np.linspace(1, -1, 30)[:, None]).mean(axis=(1, 2)) / (area + 0.01)
-    return np.stack([5 * area, height], axis=1)
+    light = (mask[..., None] * moving).mean(axis=(1, 2, 3)) / (area + 0.01) / 255
+    return np.stack([5 * area, light], axis=1)
 
 
 def unordered(track):
