@@ -1,1 +1,1 @@
-"""Video classification from clips to a comparison of architectures: stages and the parts they join."""
+"""Video classification, from clips to a comparison of architectures."""

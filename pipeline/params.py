@@ -50,9 +50,11 @@ class Train(Section):
     epochs: int = Field(ge=1)
     max_minutes: float = Field(gt=0)
     patience: int = Field(ge=1)
+    solved: int = Field(ge=1)
     learning_rate: float = Field(gt=0)
     weight_decay: float = Field(ge=0)
     label_smoothing: float = Field(ge=0, lt=1)
+    average: float = Field(ge=0, lt=1)
 
 
 class Model(Section):
@@ -98,10 +100,11 @@ class Params(Section):
                 f"train.stride is {self.train.stride} s, which is {steps:g} frames at "
                 f"extract.fps {self.extract.fps:g}; make it a whole number of sampled frames"
             )
-        if self.train.crop > min(self.extract.width, self.extract.height):
+        side = min(self.extract.width, self.extract.height)
+        if self.train.crop > side:
             raise ValueError(
                 f"train.crop is {self.train.crop}, but frames are stored at {self.extract.width}×"
-                f"{self.extract.height}; make it at most {min(self.extract.width, self.extract.height)}"
+                f"{self.extract.height}; make it at most {side}"
             )
         return self
 

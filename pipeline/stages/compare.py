@@ -3,6 +3,7 @@
 import json
 import logging
 from pathlib import Path
+from typing import Any
 
 from pipeline.params import Params
 from pipeline.report import comparison
@@ -58,7 +59,7 @@ def _row(params: Params, names: list[str]) -> Row:
 _COSTS = ("parameters", "size_bytes", "train_seconds", "gflops")
 
 
-def _accuracies(windows: Predictions, *, resamples: int) -> dict[str, object]:
+def _accuracies(windows: Predictions, *, resamples: int) -> dict[str, Any]:
     videos = windows.by_clip()
     return {
         "clip_accuracy": windows.accuracy,
@@ -70,6 +71,6 @@ def _accuracies(windows: Predictions, *, resamples: int) -> dict[str, object]:
     }
 
 
-def _record(path: Path) -> dict[str, object]:
-    document: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
+def _record(path: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return document

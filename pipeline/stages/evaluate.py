@@ -1,0 +1,56 @@
+"""evaluate: judge one trained model on the test split."""
+
+import json
+import logging
+from typing import Any
+
+import keras
+
+from pipeline.params import Params
+from pipeline.report import confusion
+from pipeline.stages.paths import EVALUATE, TRAIN
+from pipeline.stages.windows import Windows
+from pipeline.training.cost import latency_ms
+from pipeline.training.evaluation import (
+    Predictions,
+    class_accuracies,
+    interval,
+    write_predictions,
+)
+from pipeline.training.predict import predict
+
+log = logging.getLogger(__name__)
+
+
+def run(params: Params, model: str) -> None:
+    """Write data/evaluate/MODEL/{predictions.parquet,metrics.json,confusion.csv,confusion.png}."""
+    windows = Windows(params, model)
+    network = keras.saving.load_model(TRAIN / model / "model.keras")
+    predictions = predict(
+        network,
+        windows.evaluation("test", params.evaluate.windows),
+        classes=windows.classes,
+        groups=windows.groups,
+    )
+    folder = EVALUATE / model
+    folder.mkdir(parents=True, exist_ok=True)
+    write_predictions(folder / "predictions.parquet", predictions)
+    videos = predictions.by_clip()
+    confusion.write_csv(folder / "confusion.csv", videos)
+    confusion.figure(videos, title=model).savefig(folder / "confusion.png", dpi=120)
+    metrics = _metrics(params, predictions) | {"latency_ms": latency_ms(network)}
+    (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+    log.info("%s: video accuracy %.1f %%", model, 100 * videos.accuracy)
+
+
+def _metrics(params: Params, predictions: Predictions) -> dict[str, Any]:
+    videos = predictions.by_clip()
+    low, high = interval(videos, resamples=params.evaluate.resamples)
+    return {
+        "clip_accuracy": predictions.accuracy,
+        "video_accuracy": videos.accuracy,
+        "video_accuracy_low": low,
+        "video_accuracy_high": high,
+        "test_clips": len(videos.clips),
+        "class_accuracy": class_accuracies(videos),
+    }

@@ -1,0 +1,134 @@
+"""train: train one model of params.yaml; write it down with its record and its history."""
+
+import csv
+import hashlib
+import json
+import logging
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from pipeline.data.files import write_text
+from pipeline.models import build
+from pipeline.params import Params
+from pipeline.stages.paths import SHARDS, STATE, TRAIN
+from pipeline.stages.track import tracking_uri
+from pipeline.stages.windows import Windows
+from pipeline.tracking.live import LiveRun
+from pipeline.training.cost import gflops
+from pipeline.training.fit import Training, fit
+from pipeline.training.hardware import hardware
+
+log = logging.getLogger(__name__)
+
+VALIDATION_WINDOWS = 2
+CODE = ("data", "models", "shards", "training")
+
+
+def run(params: Params, model: str) -> None:
+    """Write data/train/MODEL/{model.keras,record.json,history.csv}."""
+    _use_threads(params.machine.threads)
+    windows = Windows(params, model)
+    known = _known(params, model, windows)
+    network = build(
+        windows.model.architecture,
+        input_shape=windows.shape,
+        classes=len(windows.classes),
+        seed=windows.model.seed,
+        stream=windows.model.stream,
+    )
+    state = STATE / "train" / known["key"][:16]
+    with LiveRun(known, tracking_uri=tracking_uri()) as live:
+        training = fit(
+            network,
+            train=windows.training,
+            steps_per_epoch=windows.steps_per_epoch,
+            validation=windows.evaluation("validation", VALIDATION_WINDOWS).map(_without_clips),
+            settings=params.train,
+            state=state,
+            on_epoch=live.on_epoch,
+        )
+    _write(TRAIN / model, network, known, training)
+    shutil.rmtree(state)
+    log.info("%s: %d epochs in %.0f s", model, len(training.history), training.seconds)
+
+
+def _use_threads(threads: int | None) -> None:
+    if threads is not None:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+
+
+def _without_clips(x: tf.Tensor, y: tf.Tensor, clips: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    return x, y
+
+
+def _known(params: Params, model: str, windows: Windows) -> dict[str, Any]:
+    """What of the record is known before training; `key` is the hash of all that decides it."""
+    row = windows.model.model_dump()
+    made_of = {
+        **row,
+        "params": params.train.model_dump(),
+        "dataset_hash": _hash_of(SHARDS, "*.tfrecord"),
+        "clips": windows.fingerprint,
+    }
+    code = [_hash_of(Path(__file__).parents[1] / package, "*.py") for package in CODE]
+    key = hashlib.sha256(json.dumps([made_of, code], sort_keys=True).encode()).hexdigest()
+    return {
+        "key": key,
+        "model": model,
+        **made_of,
+        "classes": list(windows.classes),
+        "git_revision": _git_revision(),
+        "precision": keras.config.dtype_policy().name,
+        "hardware": hardware(),
+        "threads": params.machine.threads or len(os.sched_getaffinity(0)),
+    }
+
+
+def _write(folder: Path, network: keras.Model, known: dict[str, Any], training: Training) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    network.save(folder / "model.keras")
+    best = training.history[training.best_epoch - 1]
+    record = known | {
+        "parameters": network.count_params(),
+        "size_bytes": (folder / "model.keras").stat().st_size,
+        "gflops": gflops(network),
+        "train_seconds": training.seconds,
+        "data_wait_fraction": training.data_wait_fraction,
+        "epochs": len(training.history),
+        "best_epoch": training.best_epoch,
+        "stopped_by": training.stopped_by,
+        "validation_loss": best["val_loss"],
+        "validation_accuracy": best["val_accuracy"],
+    }
+    _write_history(folder / "history.csv", training.history)
+    write_text(folder / "record.json", json.dumps(record, indent=2) + "\n")
+
+
+def _write_history(path: Path, history: list[dict[str, float]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, ["epoch", *history[0]], lineterminator="\n")
+        table.writeheader()
+        table.writerows({"epoch": number, **row} for number, row in enumerate(history, start=1))
+
+
+def _hash_of(folder: Path, pattern: str) -> str:
+    """Hash of the names and contents of the folder's files."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob(pattern)):
+        digest.update(path.name.encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _git_revision() -> str:
+    """The commit that is checked out; empty outside a git checkout."""
+    asked = subprocess.run(
+        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False
+    )
+    return asked.stdout.strip()
