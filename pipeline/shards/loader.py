@@ -60,6 +60,8 @@ def training_windows(
     how = augmentation or Augmentation()
 
     def clips_of(number: tf.Tensor) -> tf.data.Dataset:
+        # Here this sets the function's own seed: the order must not hang on the global one.
+        tf.compat.v1.set_random_seed(1)
         held = min(len(labels), _SHUFFLED)
         order = records.shuffle(held, _mixed(seed, number), reshuffle_each_iteration=False)
         # Clips that extraction had to leave out are made up for by others.

@@ -79,6 +79,13 @@ def test_an_epoch_hangs_on_seed_and_number_alone(files, labels, stream):
     assert not same(three[2:4], train(files, labels, stream=stream, epoch=5, seed=8))
 
 
+@pytest.mark.parametrize("elsewhere", [0, 5])
+def test_the_global_seed_changes_nothing(files, labels, elsewhere):
+    before = train(files, labels)
+    tf.random.set_seed(elsewhere)
+    assert same(before, train(files, labels))
+
+
 def test_an_epoch_takes_each_clip_once(files, labels):
     numbered = {clip: number for number, clip in enumerate(sorted(labels))}
     orders = [y.tolist() for _, y in train(files, numbered, batch_size=9, epochs=3)]
