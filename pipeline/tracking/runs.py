@@ -42,8 +42,6 @@ from pipeline.tracking.trained import (
 )
 
 log = logging.getLogger(__name__)
-# An environment made by `uv` has no pip, which MLflow would say of every model.
-logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)
 
 History = Mapping[tuple[str, int], float]
 _FIGURES = "pipeline.figures"

@@ -1,6 +1,7 @@
 """The experiment in a tracking store, and the runs in it that belong to one model."""
 
 import json
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,11 @@ from mlflow.exceptions import MlflowException
 
 from pipeline.tracking.status import EXPERIMENT, database
 from pipeline.tracking.trained import EPOCH, KEY, params_of, tags_of
+
+# MLflow would say of every model that an environment made by `uv` has no pip, and urllib3 of every
+# epoch that the server is away, which is said once.
+for _noisy in ("mlflow.utils.environment", "urllib3.connectionpool"):
+    logging.getLogger(_noisy).setLevel(logging.ERROR)
 
 # An experiment of this kind opens with its runs; others open with pages about language models.
 _KIND = {"mlflow.experimentKind": "custom_model_development"}
