@@ -39,17 +39,15 @@ log = logging.getLogger("benchmarks.extract")
 
 def main() -> None:
     """Measure all, and write it down."""
-    # Not above: each worker process imports this file anew, and needs no TensorFlow.
-    from pipeline.training.hardware import hardware
-
     options = _options()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("distributed").setLevel(logging.WARNING)
     params = load_params(ROOT / "params.yaml")
     paths = sorted(options.clips.rglob("*.avi"))[:: options.every]
-    with tempfile.TemporaryDirectory(dir=ROOT, prefix=".state-benchmark-") as folder:
+    (ROOT / ".state").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=ROOT / ".state", prefix="benchmark-") as folder:
         bench = Bench(Path(folder), paths, params.extract, params.machine)
         result = {
-            "hardware": hardware(),
             "workers": bench.workers,
             "clips": len(paths),
             "growth": [bench.extract(times) for times in options.sizes],
@@ -58,6 +56,10 @@ def main() -> None:
             "dask": bench.dask(),
             "broken": bench.broken(options.broken),
         }
+    # Not above: TensorFlow would count as memory of every worker that starts from here.
+    from pipeline.training.hardware import hardware
+
+    result["hardware"] = hardware()
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     log.info("%s", json.dumps(result, indent=2))
 
@@ -122,7 +124,7 @@ class Bench:
             self._build([*self.four, added], "more")
         made = len(digests(self.folder / "more").keys() - before.keys())
         share = one["seconds"] / all_of_it["seconds"]
-        return {"shards_made": made, "seconds": one["seconds"], "share_of_all": round(share, 4)}
+        return {"files_made": made, "seconds": one["seconds"], "share_of_all": round(share, 4)}
 
     def dask(self) -> dict[str, Any]:
         """One worker, two, and two of which one is killed halfway."""
@@ -219,6 +221,7 @@ def digests(folder: Path) -> dict[str, str]:
     return {
         str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
         for file in sorted(folder.glob("*/shard.*"))
+        if (file.parent / "summary.json").exists()  # else half of it, by a worker that was killed
     }
 
 

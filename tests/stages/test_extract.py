@@ -138,6 +138,7 @@ def cluster(tmp_path):
     """A scheduler on loopback: its address, and two worker processes."""
     file = tmp_path / "scheduler.json"
     join = ("--scheduler-file", str(file), "--nthreads", "1", "--no-nanny")
+    join += ("--death-timeout", "60")  # none outlives a scheduler that is gone
     with dask("scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(file)):
         wait_for(file.exists)
         with dask("worker", *join) as first, dask("worker", *join) as second:

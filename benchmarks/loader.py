@@ -1,0 +1,129 @@
+"""What the loader feeds: run `python benchmarks/loader.py` once `dvc repro extract` has run.
+
+Writes loader.json beside this file: windows a second from disk and from memory, against those that
+the fastest architecture trains, and the share of its time that training waits for data.
+"""
+
+import argparse
+import json
+import logging
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from pipeline.data.catalogue import class_names, labels, read_catalogue
+from pipeline.models import ARCHITECTURES, build
+from pipeline.params import Params, load_params
+from pipeline.shards.loader import MEMORY, training_windows
+from pipeline.stages.paths import CATALOGUE, SHARDS
+from pipeline.training.hardware import hardware
+
+ROOT = Path(__file__).parents[1]
+RESULT = Path(__file__).with_suffix(".json")
+TARGET = 10  # times as fast as training
+log = logging.getLogger("benchmarks.loader")
+
+
+def main() -> None:
+    """Measure both sides in one run, and write it down."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=ROOT, help="the work tree that holds data/")
+    parser.add_argument("--steps", type=int, default=20, help="training steps an architecture")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    bench = Bench(load_params(ROOT / "params.yaml"), options.data)
+    training = {name: bench.training(name, options.steps) for name in ARCHITECTURES}
+    fastest = max(each["windows_a_second"] for each in training.values())
+    loading = {
+        f"{stream}, {place}": bench.loading(stream, memory)
+        for stream in ("rgb", "flow")
+        for place, memory in (("from disk", 0), ("from memory", MEMORY))
+    }
+    result = {
+        "hardware": hardware(),
+        "training": training,
+        "loading": loading,
+        "from_disk_over_fastest_training": round(loading["rgb, from disk"] / fastest, 2),
+        "target": TARGET,
+    }
+    RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    log.info("%s", json.dumps(result, indent=2))
+
+
+class Bench:
+    """The clips of a data set's training split, and how the params look at them."""
+
+    def __init__(self, params: Params, data: Path) -> None:
+        self.train, self.fps = params.train, params.extract.fps
+        self.files = sorted((data / SHARDS).glob("*.tfrecord"))
+        catalogue = read_catalogue(data / CATALOGUE)
+        self.classes, self.labels = len(class_names(catalogue)), labels(catalogue, "train")
+
+    def loading(self, stream: Any, memory: int) -> float:
+        """Windows a second with nothing else to do, after one epoch to warm up."""
+        steps = len(self.labels) // self.train.batch_size
+        batches = self._batches(stream, memory=memory, epochs=4)
+        take(batches, steps)
+        start = time.perf_counter()
+        take(batches, 3 * steps)
+        rate = 3 * steps * self.train.batch_size / (time.perf_counter() - start)
+        log.info("%s, %d bytes kept: %.0f windows a second", stream, memory, rate)
+        return round(rate, 1)
+
+    def training(self, architecture: str, steps: int) -> dict[str, float]:
+        """Windows a second that a network trains, and the share of time that it waits for them."""
+        shape = (self.train.frames, self.train.crop, self.train.crop, 3)
+        network = build(architecture, input_shape=shape, classes=self.classes)
+        network.compile("adam", "sparse_categorical_crossentropy")
+        batches, waited = self._batches("rgb", memory=MEMORY, epochs=1000), 0.0
+        take(batches, len(self.labels) // self.train.batch_size)
+        step(network, *next(batches))
+        start = time.perf_counter()
+        for _ in range(steps):
+            asked = time.perf_counter()
+            batch = next(batches)
+            waited += time.perf_counter() - asked
+            step(network, *batch)
+        seconds = time.perf_counter() - start
+        rate = steps * self.train.batch_size / seconds
+        log.info(
+            "%s: %.1f windows a second, waits %.2f %%", architecture, rate, 100 * waited / seconds
+        )
+        return {
+            "windows_a_second": round(rate, 1),
+            "data_wait_fraction": round(waited / seconds, 4),
+        }
+
+    def _batches(self, stream: Any, *, memory: int, epochs: int) -> Iterator[Any]:
+        windows = training_windows(
+            self.files,
+            labels=self.labels,
+            stream=stream,
+            frames=self.train.frames,
+            stride_steps=round(self.train.stride * self.fps),
+            crop=self.train.crop,
+            batch_size=self.train.batch_size,
+            seed=0,
+            epochs=epochs,
+            memory=memory,
+        )
+        return iter(windows)
+
+
+def step(network: keras.Model, x: tf.Tensor, y: tf.Tensor) -> None:
+    """One step of training, done when it returns."""
+    network.train_on_batch(x, y)
+
+
+def take(batches: Iterator[Any], count: int) -> None:
+    """Go past `count` batches."""
+    for _ in range(count):
+        next(batches)
+
+
+if __name__ == "__main__":
+    main()
