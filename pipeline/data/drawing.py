@@ -225,31 +225,33 @@ def _colour(hue: float, saturation: float, value: float) -> Colour:
 # How the object of each class moves; cycles a second are chosen for what 8 frames a second show
 
 
+def _progress(path: Trajectory, seconds: float) -> float:
+    """Return how far a change that fills the clip has come, from about 0 to about 1."""
+    share = seconds * FPS / (path.frames - 1)
+    return 0.5 + min(0.5, 0.4 * path.pace) * (2 * share - 1)
+
+
 def _grow(canvas: Image, group: Appearance, path: Trajectory, seconds: float) -> None:
-    cycle = (path.phase + 0.5 * path.pace * seconds) % 1
     place = path.x + path.drift.at(seconds), path.y
-    outline = _turned(ELLIPSE, group.turn) * group.radius * (0.3 + 1.1 * cycle)
-    _draw_object(canvas, group, outline, place, group.colour(RED), opacity=_fade(cycle))
+    size = group.radius * (0.3 + 1.2 * _progress(path, seconds))
+    _draw_object(canvas, group, _turned(ELLIPSE, group.turn) * size, place, group.colour(RED))
 
 
 def _brighten(canvas: Image, group: Appearance, path: Trajectory, seconds: float) -> None:
-    cycle = (path.phase + 0.5 * path.pace * seconds) % 1
     place = path.x + path.drift.at(seconds), path.y
     outline = _turned(STAR, group.turn) * group.radius * 1.2
-    _draw_object(canvas, group, outline, place, group.colour(YELLOW, 0.1 + 0.9 * cycle))
+    light = 0.1 + 0.9 * _progress(path, seconds)
+    _draw_object(canvas, group, outline, place, group.colour(YELLOW, light))
 
 
 def _open_fan(canvas: Image, group: Appearance, path: Trajectory, seconds: float) -> None:
-    cycle = (path.phase + 0.5 * path.pace * seconds) % 1
     place = path.x + path.drift.at(seconds), path.y
-    spread = radians(20 + 280 * cycle)
+    spread = radians(20 + 300 * _progress(path, seconds))
     edges = path.angle + spread * np.linspace(-0.5, 0.5, 37)
     rim = 1.7 * group.radius * np.stack([np.cos(edges), np.sin(edges)], axis=1)
-    layer = canvas.copy()
-    _fill(layer, np.vstack([[0, 0], rim]), place, group.colour(PURPLE))
+    _fill(canvas, np.vstack([[0, 0], rim]), place, group.colour(PURPLE))
     for rib in rim[::6]:
-        _fill(layer, np.array([[0, 0], rib]), place, group.accent, width=3)
-    cv2.addWeighted(layer, _fade(cycle), canvas, 1 - _fade(cycle), 0, dst=canvas)
+        _fill(canvas, np.array([[0, 0], rib]), place, group.accent, width=3)
 
 
 def _spin(canvas: Image, group: Appearance, path: Trajectory, seconds: float) -> None:
@@ -324,18 +326,13 @@ def _draw_object(
     outline: Points,
     place: tuple[float, float],
     colour: Colour,
-    *,
-    opacity: float = 1.0,
 ) -> None:
     layer = canvas.copy()
     _fill(layer, outline, (place[0] + 6, place[1] + 8), (20, 20, 20))
-    cv2.addWeighted(layer, 0.3 * opacity, canvas, 1 - 0.3 * opacity, 0, dst=canvas)
-    layer = canvas if opacity == 1 else canvas.copy()
-    _fill(layer, outline, place, colour)
+    cv2.addWeighted(layer, 0.3, canvas, 0.7, 0, dst=canvas)
+    _fill(canvas, outline, place, colour)
     # An off-centre mark, so that even a round shape shows how it turns.
-    _fill(layer, outline * 0.42 + outline[0] * 0.35, place, group.accent)
-    if opacity < 1:
-        cv2.addWeighted(layer, opacity, canvas, 1 - opacity, 0, dst=canvas)
+    _fill(canvas, outline * 0.42 + outline[0] * 0.35, place, group.accent)
 
 
 def _draw_distractor(canvas: Image, distractor: Distractor, seconds: float) -> None:
@@ -353,11 +350,6 @@ def _fill(
         cv2.polylines(canvas, [fixed], False, colour, width, cv2.LINE_AA, SUBPIXEL)
     else:
         cv2.fillPoly(canvas, [fixed], colour, cv2.LINE_AA, SUBPIXEL)
-
-
-def _fade(cycle: float) -> float:
-    """Opacity in a cycle that starts anew: comes and goes within a tenth, alike both ways."""
-    return min(1.0, 10 * cycle, 10 * (1 - cycle))
 
 
 def _film(canvas: Image, path: Trajectory, seconds: float) -> Image:

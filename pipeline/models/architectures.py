@@ -30,8 +30,7 @@ def build(
 
     Input: float32, rgb 0..255 or flow in pixels. Output: softmax probabilities, float32.
     """
-    # Not 0: under a global seed of 0, tf.data cannot shuffle by a seed that is a tensor.
-    keras.utils.set_random_seed(seed + 1)
+    keras.utils.set_random_seed(seed)
     return ARCHITECTURES[architecture](
         input_shape=input_shape, classes=classes, stream=stream, dropout=dropout
     )

@@ -173,18 +173,19 @@ class Learner:
         self.model.set_weights(self.best)
 
     def _steps(self, batches: Iterator[Any], bar: "tqdm[Any]") -> Metrics:
-        self.compiled.reset_metrics()
-        logs: Metrics = {}
+        """The means over an epoch's batches."""
+        rows: list[Metrics] = []
         for _ in range(self.steps_per_epoch):
             asked = time.perf_counter()
             x, labels = next(batches)
             self.waited += time.perf_counter() - asked
             logs = self.compiled.train_on_batch(*self.one_hot(x, labels), return_dict=True)
             self._check(logs["loss"])
+            rows.append(logs)
             self.average.update()
             bar.update()
             bar.set_postfix(loss=f"{logs['loss']:.3f}", accuracy=f"{logs['accuracy']:.3f}")
-        return {name: float(value) for name, value in logs.items()}
+        return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
     def _check(self, loss: float) -> None:
         if not math.isfinite(loss):

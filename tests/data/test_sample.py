@@ -187,7 +187,7 @@ def group(clip):
 
 
 def track(clip, *, flipped=False):
-    frames = [clip.frame(index) for index in np.linspace(0, 49, 16).astype(int)]
+    frames = [clip.frame(index) for index in np.linspace(0, len(clip) - 1, 16).astype(int)]
     empty = clip.appearance.background[MARGIN:-MARGIN, MARGIN:-MARGIN]
     small = [cv2.resize(f, (40, 30), interpolation=cv2.INTER_AREA) for f in (empty, *frames)]
     still, moving = np.split(np.stack(small).astype(int)[:, :, :: -1 if flipped else 1], [1])

@@ -1,0 +1,103 @@
+"""The tree keeps its promises: who may import whom, and what each DVC stage depends on."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+ORDER = [
+    "__main__",
+    "stages",
+    "report",
+    "style",
+    "training",
+    "tracking",
+    "models",
+    "shards",
+    "data",
+    "video",
+    "params",
+    "errors",
+]
+# They are the interface of all stages, or, like tracking, do not change what a stage makes.
+NO_DEPENDENCY = {"params", "errors", "tracking", "stages"}
+
+
+def imported(path: Path) -> set[str]:
+    """The modules of `pipeline` that a file imports, wherever in it."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    names = [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+    names += [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [
+        f"{node.module}.{alias.name}"
+        for node in nodes
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    ]
+    return {name for name in names if name.startswith("pipeline.")}
+
+
+def packages(names: set[str]) -> set[str]:
+    return {name.split(".")[1] for name in names}
+
+
+def all_packages_of(path: Path) -> set[str]:
+    """The packages that a stage's module leads to, through whatever it imports."""
+    seen, waiting = set(), [path]
+    while waiting:
+        for name in imported(waiting.pop()) - seen:
+            seen.add(name)
+            module = ROOT / (name.replace(".", "/") + ".py")
+            waiting += [each for each in (module,) if each.is_file()]
+    return packages(seen)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "pipeline").rglob("*.py")), ids=str)
+def test_a_package_imports_only_what_stands_below_it(path):
+    own = path.relative_to(ROOT / "pipeline").parts[0].removesuffix(".py")
+    if own == "__init__":
+        return
+    for other in packages(imported(path)) - {own}:
+        assert ORDER.index(other) > ORDER.index(own), f"{path} imports pipeline.{other}"
+
+
+def stages() -> dict[str, dict]:
+    written = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    return {name: stage.get("do", stage) for name, stage in written.items()}
+
+
+@pytest.mark.parametrize("name", stages())
+def test_a_stage_depends_on_its_module_and_on_the_packages_that_it_joins(name):
+    module = ROOT / "pipeline" / "stages" / f"{name}.py"
+    needed = {f"pipeline/stages/{name}.py"}
+    needed |= {f"pipeline/{package}" for package in all_packages_of(module) - NO_DEPENDENCY}
+    listed = {dep for dep in stages()[name]["deps"] if dep.startswith("pipeline/")}
+    assert listed - {"pipeline/stages/windows.py"} == needed
+
+
+@pytest.mark.parametrize("library", ["mlflow", "docker"])
+def test_no_folder_hides_a_library_of_its_name(library):
+    assert not (ROOT / library / "__init__.py").exists()
+
+
+def test_mlflow_is_the_library_when_imported_from_the_root():
+    code = "import importlib.util as u; print(u.find_spec('mlflow').origin)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "site-packages" in done.stdout
+
+
+def test_the_command_line_lists_its_stages_without_heavy_imports():
+    code = (
+        "import sys, pipeline.__main__, pipeline.stages.snapshot\n"
+        "print([m for m in ('tensorflow', 'keras', 'mlflow', 'cv2', 'pandas') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
