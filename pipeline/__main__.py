@@ -23,6 +23,7 @@ COMMANDS = {
     "evaluate": "judge one trained model on the test split",
     "compare": "put all models into one table",
     "track": "bring MLflow up to date with what is on disk",
+    "inspect": "print what is in a shard, and show a clip as a picture",
 }
 
 
@@ -49,6 +50,10 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=help_text)
         if name in ("train", "evaluate"):
             command.add_argument("model", help="its name in the section models of params.yaml")
+        if name == "inspect":
+            command.add_argument("shard", type=Path, help="a .tfrecord or .parquet file")
+            command.add_argument("--clip", help="CLASS/NAME; unset: the first of the shard")
+            command.add_argument("--picture", type=Path, help="where to draw it: .png, .jpg, .gif")
     return parser
 
 

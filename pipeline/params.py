@@ -1,15 +1,24 @@
 """params.yaml as typed, frozen, validated objects; unknown keys are refused."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from pipeline.errors import ParamsError
 
 Architecture = Literal["vgg_lstm", "resnet_lstm", "r2plus1d", "csn"]
 Stream = Literal["rgb", "flow"]
+# It names a stage and a folder.
+ModelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_+-]*$")]
 
 
 class Section(BaseModel):
@@ -88,7 +97,7 @@ class Params(Section):
     dataset: Dataset
     extract: Extract
     train: Train
-    models: dict[str, Model] = Field(min_length=1)
+    models: dict[ModelName, Model] = Field(min_length=1)
     evaluate: Evaluate
     machine: Machine
 

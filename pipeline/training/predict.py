@@ -17,7 +17,8 @@ def predict(
     groups: Mapping[str, str],
 ) -> Predictions:
     """What `model` says of each window; `windows` gives (x, labels, clips), `groups` is by clip."""
-    probabilities, labels, clips = [], [], []
+    probabilities, labels = [], []
+    clips: list[str] = []
     for x, y, names in windows:
         probabilities.append(model.predict_on_batch(x))
         labels.append(y.numpy())

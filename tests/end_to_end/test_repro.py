@@ -1,6 +1,10 @@
 """The real `dvc repro` on a tiny sample: what runs, what does not, what comes out."""
 
 import json
+import os
+import signal
+import subprocess
+import time
 
 import pytest
 
@@ -57,3 +61,43 @@ def test_dvc_shows_metrics_params_and_plots(project, first_run):
     assert "video_accuracy" in project.run("dvc", "metrics", "show").stdout
     assert "evaluate" in project.run("dvc", "params", "diff", "--all").stdout
     assert "file://" in project.run("dvc", "plots", "show").stdout
+
+
+def test_a_training_killed_twice_ends_as_an_unbroken_one(project, first_run):
+    project.set(train={"epochs": 4})
+    history = project.folder / "data/train/csn-rgb/history.csv"
+    train = ("python", "-m", "pipeline", "train", "csn-rgb")
+    project.run(*train)
+    unbroken = history.read_text()
+    history.unlink()
+    kill_after_a_checkpoint(project, *train)
+    kill_after_a_checkpoint(project, *train)
+    assert not history.exists()
+    assert "training goes on after epoch" in project.run(*train).stderr
+    assert history.read_text() == unbroken
+    assert not list((project.folder / ".state/train").iterdir())
+
+
+def kill_after_a_checkpoint(project, *command):
+    """Start the command, and kill -9 it as soon as it has written one more checkpoint."""
+    environment = project.environment
+    started = time.time()
+    with subprocess.Popen(
+        command, cwd=project.folder, env=environment, stderr=subprocess.DEVNULL
+    ) as process:
+        while process.poll() is None and not checkpoints_since(project, started):
+            time.sleep(0.02)
+        assert process.poll() is None, "the training ended before it could be killed"
+        os.kill(process.pid, signal.SIGKILL)
+
+
+def checkpoints_since(project, started):
+    states = (project.folder / ".state/train").glob("*/checkpoint.npz")
+    return [path for path in states if path.stat().st_mtime > started]
+
+
+def test_a_model_that_params_do_not_list_is_an_error_that_lists_those_there_are(project, first_run):
+    done = project.run("python", "-m", "pipeline", "train", "resnet", check=False)
+    assert done.returncode == 1
+    assert "models has no 'resnet'; params.yaml lists csn-rgb" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,78 @@
+"""params.yaml as it is committed, and what is refused."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from pipeline.errors import ParamsError
+from pipeline.params import Params, load_params
+
+ROOT = Path(__file__).parents[1]
+COMMITTED = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+
+
+def changed(tmp_path, **sections) -> Path:
+    """A params.yaml with some values other than the committed ones."""
+    params = {name: {**COMMITTED[name], **sections.get(name, {})} for name in COMMITTED}
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(params), encoding="utf-8")
+    return path
+
+
+def test_the_committed_params_are_valid_and_compare_all_architectures():
+    params = load_params(ROOT / "params.yaml")
+    rgb = {model.architecture for model in params.models.values() if model.stream == "rgb"}
+    assert rgb == {"vgg_lstm", "resnet_lstm", "r2plus1d", "csn"}
+
+
+@pytest.mark.parametrize(
+    ("section", "values", "said"),
+    [
+        ("train", {"epocs": 3}, r"train\.epocs: Extra inputs are not permitted \(value: 3\)"),
+        ("train", {"epochs": 0}, r"train\.epochs: .*greater than or equal to 1 \(value: 0\)"),
+        ("train", {"epochs": "many"}, r"train\.epochs: .*valid integer \(value: 'many'\)"),
+        ("train", {"stride": 0.1}, r"train\.stride is 0\.1 s.* whole number of sampled frames"),
+        ("train", {"crop": 100}, r"train\.crop is 100, but frames are stored at 128×96"),
+        ("dataset", {"split": 4}, r"dataset\.split: .*1, 2 or 3 \(value: 4\)"),
+        ("extract", {"width": 127}, r"extract\.width: .*multiple of 2 \(value: 127\)"),
+        ("models", {"x": {"architecture": "vit", "stream": "rgb", "seed": 0}}, r"'vit'"),
+        ("models", {"a/b": {"architecture": "csn", "stream": "rgb", "seed": 0}}, r"models.*a/b"),
+    ],
+)
+def test_an_error_names_the_key_the_rule_and_the_value(tmp_path, section, values, said):
+    with pytest.raises(ParamsError, match=said):
+        load_params(changed(tmp_path, **{section: values}))
+
+
+def test_all_errors_are_told_at_once(tmp_path):
+    path = changed(tmp_path, train={"epochs": 0, "patience": 0}, extract={"fps": -1})
+    with pytest.raises(ParamsError) as caught:
+        load_params(path)
+    assert str(caught.value).count("\n- ") == 3
+
+
+def test_a_missing_file_says_where_to_run(tmp_path):
+    with pytest.raises(ParamsError, match="run from the repository's root"):
+        load_params(tmp_path / "params.yaml")
+
+
+def test_a_file_that_is_not_yaml_is_named(tmp_path):
+    (tmp_path / "params.yaml").write_text("train: [")
+    with pytest.raises(ParamsError, match=r"params\.yaml is not valid YAML"):
+        load_params(tmp_path / "params.yaml")
+
+
+def test_params_cannot_be_changed_after_they_are_checked():
+    with pytest.raises(ValidationError, match="frozen"):
+        load_params(ROOT / "params.yaml").train.epochs = 3
+
+
+@given(st.integers(1, 60), st.integers(1, 30))
+def test_a_stride_of_whole_sampled_frames_is_taken_whatever_the_rate(fps, steps):
+    train = COMMITTED["train"] | {"stride": steps / fps}
+    extract = COMMITTED["extract"] | {"fps": float(fps)}
+    Params.model_validate(COMMITTED | {"train": train, "extract": extract})
