@@ -104,3 +104,13 @@ def test_colours_stay_in_range():
     x = augmented(window(), draws(brightness=1.0, contrast=1.0), 12, Augmentation(jitter=0.9))
     assert x.numpy().min() >= 0
     assert x.numpy().max() <= 255
+
+
+@pytest.mark.parametrize("crop", [7, 8, 12])
+def test_colours_change_alike_in_every_pixel(crop):
+    picture = tf.fill([4, 12, 16, 3], tf.constant(0, tf.uint8)) + tf.constant(
+        [90, 20, 40], tf.uint8
+    )
+    x = augmented({"pictures": picture}, draws(saturation=0.9), crop, Augmentation())
+    assert np.ptp(x, axis=(0, 1, 2)).max() < 1e-3
+    assert x[0, 0, 0, 0] > x[0, 0, 0, 2] > x[0, 0, 0, 1]
