@@ -21,6 +21,7 @@ COMMANDS = {
     "extract": "decode clips into shards of frames and flow",
     "train": "train one model of params.yaml",
     "evaluate": "judge one trained model on the test split",
+    "explore": "look at the clips: figures, numbers and a report",
     "compare": "put all models into one table",
     "track": "bring MLflow up to date with what is on disk",
     "inspect": "print what is in a shard, and show a clip as a picture",

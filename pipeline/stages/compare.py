@@ -1,4 +1,4 @@
-"""compare: put all models, and the fusions of their streams, into one table and one figure."""
+"""compare: put all models, and the fusions of their streams, into one table and one report."""
 
 import json
 import logging
@@ -6,16 +6,24 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.params import Params
-from pipeline.report import comparison
+from pipeline.report import comparison, data_part, html, models_part
 from pipeline.report.comparison import Row
-from pipeline.stages.paths import EVALUATE, RESULTS, TRAIN
-from pipeline.training.evaluation import Predictions, fuse, interval, read_predictions
+from pipeline.report.curves import read_history
+from pipeline.report.models_part import Judged
+from pipeline.stages.paths import EVALUATE, EXPLORE, RESULTS, TRAIN
+from pipeline.training.evaluation import (
+    Predictions,
+    fuse,
+    interval,
+    most_confused,
+    read_predictions,
+)
 
 log = logging.getLogger(__name__)
 
 
 def run(params: Params) -> None:
-    """Write results/comparison.{json,csv,md,png}."""
+    """Write results/comparison.{json,csv,md,png} and results/report.html."""
     rows = [_row(params, [name]) for name in params.models]
     rows += [_row(params, pair) for pair in _fusions(params)]
     RESULTS.mkdir(exist_ok=True)
@@ -24,7 +32,29 @@ def run(params: Params) -> None:
     table = comparison.markdown(rows)
     (RESULTS / "comparison.md").write_text(table, encoding="utf-8")
     comparison.figure(rows).savefig(RESULTS / "comparison.png", dpi=120)
-    log.info("wrote %s\n\n%s", RESULTS / "comparison.md", table)
+    report = _report(rows, [_judged(name) for name in params.models])
+    (RESULTS / "report.html").write_text(report, encoding="utf-8")
+    log.info("wrote %s and report.html\n\n%s", RESULTS / "comparison.md", table)
+
+
+def _report(rows: list[Row], models: list[Judged]) -> str:
+    """The page on models and data; the figure is the one just written."""
+    picture = (RESULTS / "comparison.png").read_bytes()
+    return html.page(
+        "Which architecture suits these clips?",
+        lead=f"{models_part.lead(rows)} The data: {data_part.lead(EXPLORE)}",
+        sections=models_part.sections(rows, picture, models) + data_part.sections(EXPLORE),
+    )
+
+
+def _judged(name: str) -> Judged:
+    videos = read_predictions(EVALUATE / name / "predictions.parquet").by_clip()
+    return Judged(
+        name=name,
+        epochs=read_history(TRAIN / name / "history.csv"),
+        confusion=EVALUATE / name / "confusion.png",
+        mistakes=most_confused(videos, _MISTAKES),
+    )
 
 
 def _fusions(params: Params) -> list[list[str]]:
@@ -56,6 +86,7 @@ def _row(params: Params, names: list[str]) -> Row:
     )
 
 
+_MISTAKES = 3  # pairs of classes a model that the report names
 _COSTS = ("parameters", "size_bytes", "train_seconds", "gflops")
 
 

@@ -13,6 +13,7 @@ STAGES = [
     "download",
     "subset",
     "extract",
+    "explore",
     "train@csn-rgb",
     "train@csn-flow",
     "evaluate@csn-rgb",

@@ -1,0 +1,48 @@
+"""How trainings went: accuracy by epoch."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+Epochs = Sequence[Mapping[str, float]]
+
+_PER_ROW = 3
+
+
+def read_history(path: Path) -> list[dict[str, float]]:
+    """The rows of a history.csv, one an epoch."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+
+
+def kept_epoch(epochs: Epochs) -> Mapping[str, float]:
+    """The epoch whose weights were kept: that of the least validation loss, the first if equal."""
+    return min(epochs, key=lambda row: row["val_loss"])
+
+
+def figure(histories: Mapping[str, Epochs]) -> Figure:
+    """Accuracy in training and validation by epoch, a panel a model; a dot where it was kept."""
+    columns = min(_PER_ROW, len(histories))
+    rows = -(-len(histories) // columns)
+    drawing = Figure(figsize=(7.5, 0.6 + 1.9 * rows), layout="constrained")
+    panels = drawing.subplots(rows, columns, sharey=True, squeeze=False).ravel()
+    for panel, (name, epochs) in zip(panels, histories.items(), strict=False):
+        numbers = [row["epoch"] for row in epochs]
+        panel.plot(numbers, [row["accuracy"] for row in epochs], color="#999999", label="training")
+        checked = [row["val_accuracy"] for row in epochs]
+        panel.plot(numbers, checked, color="#4477aa", label="validation")
+        best = kept_epoch(epochs)
+        panel.plot(best["epoch"], best["val_accuracy"], "o", color="#4477aa", label="kept")
+        panel.set_title(name, fontsize=9)
+        panel.set(ylim=(0, 1.03), xlim=(0, None))
+        panel.tick_params(labelsize=8)
+        panel.grid(alpha=0.25)
+        panel.spines[["top", "right"]].set_visible(False)
+    for spare in panels[len(histories) :]:
+        spare.set_visible(False)
+    drawing.supxlabel("epoch", fontsize=9)
+    drawing.supylabel("accuracy", fontsize=9)
+    panels[0].legend(fontsize=8, frameon=False, loc="lower right")
+    return drawing

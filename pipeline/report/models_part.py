@@ -1,0 +1,153 @@
+"""The report's part on the models: the comparison, how they learned, what they confuse."""
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from pipeline.report import curves
+from pipeline.report.comparison import Row
+from pipeline.report.curves import Epochs
+from pipeline.report.html import Section, chart, heading, paragraph, table
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A trained model: its epochs, its confusion matrix (a picture), its commonest mistakes."""
+
+    name: str
+    epochs: Epochs
+    confusion: Path
+    mistakes: Sequence[tuple[str, str, int]]  # true class, predicted class, times
+
+
+def lead(rows: Sequence[Row]) -> str:
+    """The winner in one sentence."""
+    best = _ranked(rows)[0]
+    low, high = best.video_accuracy_ci95
+    return (
+        f"{_name(best)} is right about {best.video_accuracy:.1%} of {best.test_clips} test clips "
+        f"in {best.classes} classes (95 % interval {low:.1%} to {high:.1%})."
+    )
+
+
+def sections(rows: Sequence[Row], picture: bytes, models: Sequence[Judged]) -> list[Section]:
+    """The sections on the models; `picture` is the comparison's figure."""
+    learned = curves.figure({model.name: model.epochs for model in models})
+    return [
+        Section(
+            "Comparison",
+            (
+                paragraph(_doubt(rows)),
+                _table(rows),
+                chart(picture, alt="Accuracy against parameters, size and training time"),
+                paragraph(_costs(rows)),
+            ),
+        ),
+        Section(
+            "How they learned",
+            (
+                paragraph(_learning(models)),
+                chart(_png(learned), alt="Accuracy by epoch in training and validation"),
+            ),
+        ),
+        Section("What they confuse", tuple(block for each in models for block in _mistakes(each))),
+    ]
+
+
+def _doubt(rows: Sequence[Row]) -> str:
+    """Who else might be best, as far as the test groups tell."""
+    best, *others = _ranked(rows)
+    near = [_name(row) for row in others if row.video_accuracy_ci95[1] >= best.video_accuracy]
+    if near:
+        verdict = (
+            f"The intervals of {_listed(near)} reach up to the best one's accuracy: "
+            f"with {best.test_groups} test groups, that much may be chance."
+        )
+    else:
+        verdict = "No other model's interval reaches up to the best one's accuracy."
+    return (
+        f"{verdict} Intervals come from drawing whole test groups anew, for clips of a group are "
+        f"near-duplicates. Guessing would be right about {1 / best.classes:.0%}."
+    )
+
+
+def _table(rows: Sequence[Row]) -> str:
+    head = ("model", "video accuracy", "95 % interval", "window accuracy", "parameters", "size")
+    cells = [
+        (
+            _name(row),
+            f"{row.video_accuracy:.1%}",
+            "{:.1%} – {:.1%}".format(*row.video_accuracy_ci95),
+            f"{row.clip_accuracy:.1%}",
+            f"{row.parameters / 1e6:.2f} M",
+            f"{row.size_bytes / 1e6:.1f} MB",
+            f"{row.train_seconds / 60:.1f} min",
+            f"{row.gflops:.2f}",
+            f"{row.latency_ms:.0f} ms",
+        )
+        for row in _ranked(rows)
+    ]
+    return table((*head, "training", "GFLOPs", "latency"), cells)
+
+
+def _costs(rows: Sequence[Row]) -> str:
+    single = [row for row in rows if "+" not in row.stream]
+
+    def least(cost: Callable[[Row], float]) -> Row:
+        return min(single, key=cost)
+
+    small, quick = least(lambda row: row.parameters), least(lambda row: row.train_seconds)
+    fast = least(lambda row: row.latency_ms)
+    return (
+        f"{_name(small)} is the smallest ({small.parameters / 1e6:.2f} M parameters), "
+        f"{_name(quick)} trained in the least time ({quick.train_seconds / 60:.1f} min), "
+        f"{_name(fast)} answers soonest ({fast.latency_ms:.0f} ms for a window). GFLOPs are for "
+        f"one window forward. Measured on {small.hardware}, {small.threads} threads, "
+        f"{small.precision}; split {small.split}."
+    )
+
+
+def _learning(models: Sequence[Judged]) -> str:
+    """Who fits its training clips much better than those it has not seen."""
+    gaps = {each.name: curves.kept_epoch(each.epochs) for each in models}
+    over = [
+        f"{name} ({row['accuracy']:.0%} against {row['val_accuracy']:.0%})"
+        for name, row in gaps.items()
+        if row["accuracy"] - row["val_accuracy"] > 0.1
+    ]
+    text = "A dot marks the epoch whose weights were kept: that of the least validation loss. "
+    if over:
+        return text + f"There, these knew their training clips better by far: {_listed(over)}."
+    return text + "There, none knew its training clips better than the others by over 10 points."
+
+
+def _mistakes(model: Judged) -> tuple[str, ...]:
+    if model.mistakes:
+        pairs = [f"{true} taken for {guess} ({times}×)" for true, guess, times in model.mistakes]
+        text = f"Most often: {_listed(pairs)}."
+    else:
+        text = "Not a single mistake on the test clips."
+    picture = chart(model.confusion.read_bytes(), alt=f"Confusion matrix of {model.name}")
+    return heading(model.name), paragraph(text), picture
+
+
+def _ranked(rows: Sequence[Row]) -> list[Row]:
+    return sorted(rows, key=lambda row: row.video_accuracy, reverse=True)
+
+
+def _name(row: Row) -> str:
+    seed = f", seed {row.seed}" if row.seed else ""
+    return f"{row.architecture} ({row.stream}{seed})"
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def _png(drawing: Figure) -> bytes:
+    file = io.BytesIO()
+    drawing.savefig(file, dpi=130)
+    return file.getvalue()

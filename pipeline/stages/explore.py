@@ -1,0 +1,84 @@
+"""explore: what the clips look like, as figures, numbers and a report to read."""
+
+import json
+import logging
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from pipeline.data.catalogue import read_catalogue
+from pipeline.data.files import write_text
+from pipeline.params import Params
+from pipeline.report import data_figures, data_part, exploration, html
+from pipeline.shards.parquet import read_parquet
+from pipeline.shards.schema import Record
+from pipeline.stages.paths import CATALOGUE, EXPLORE, SHARDS
+from pipeline.video.decode import Picture
+from pipeline.video.flow import encode_jpeg
+
+log = logging.getLogger(__name__)
+
+DPI = 130
+
+
+def run(_: Params) -> None:
+    """Write data/explore/{figures/,sheets/,metrics.json,left_out.json,report.html}."""
+    catalogue = read_catalogue(CATALOGUE)
+    looks, strips = _look(exploration.clips_to_show(catalogue))
+    clips = exploration.table_of(catalogue, looks)
+    extracted = json.loads((SHARDS.parent / "metrics.json").read_text(encoding="utf-8"))
+    missing = exploration.left_out(catalogue, extracted["failed"])
+    _write_json(EXPLORE / "metrics.json", exploration.numbers_of(clips, missing))
+    _write_json(EXPLORE / "left_out.json", missing)
+    _draw(clips, EXPLORE / "figures")
+    _write_sheets(strips, EXPLORE / "sheets")
+    sections = data_part.sections(EXPLORE)
+    page = html.page("What the clips look like", lead=data_part.lead(EXPLORE), sections=sections)
+    write_text(EXPLORE / "report.html", page)
+    log.info("wrote %s", EXPLORE / "report.html")
+
+
+def _look(shown: set[str]) -> tuple[list[exploration.Look], dict[str, list[Picture]]]:
+    """The looks of all clips, and by class the strips of those in `shown`."""
+    looks, strips = [], defaultdict(list)
+    for record in tqdm(_records(), unit="clip", desc="explore"):
+        looks.append(exploration.look_at(record))
+        if record.clip in shown:
+            strips[record.class_name].append((record.clip, exploration.strip(record)))
+    ordered = {name: sorted(found, key=lambda pair: pair[0]) for name, found in strips.items()}
+    return looks, {name: [strip for _, strip in found] for name, found in ordered.items()}
+
+
+def _records() -> Iterator[Record]:
+    for path in sorted((SHARDS.parent / "parquet").glob("*.parquet")):
+        yield from read_parquet(path)
+
+
+def _draw(clips: pd.DataFrame, folder: Path) -> None:
+    figures = {
+        "splits": data_figures.splits(clips),
+        "durations": data_figures.lengths(clips, "duration", unit="seconds"),
+        "frames": data_figures.lengths(clips, "frames", unit="frames"),
+        "colours": data_figures.colours(clips),
+        "tones": data_figures.ranked(
+            clips, {"saturation": "saturation (0–1)", "brightness": "brightness (0–1)"}
+        ),
+        "speed": data_figures.ranked(clips, {"speed": "mean motion, picture widths a second"}),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, figure in figures.items():
+        figure.savefig(folder / f"{name}.png", dpi=DPI)
+
+
+def _write_sheets(strips: dict[str, list[Picture]], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, pictures in strips.items():
+        (folder / f"{name}.jpg").write_bytes(encode_jpeg(np.concatenate(pictures), quality=85))
+
+
+def _write_json(path: Path, document: object) -> None:
+    write_text(path, json.dumps(document, indent=2) + "\n")
