@@ -59,7 +59,7 @@ class Train(Section):
     epochs: int = Field(ge=1)
     max_minutes: float = Field(gt=0)
     patience: int = Field(ge=1)
-    solved: int = Field(ge=1)
+    solved: float = Field(gt=0, le=1)
     learning_rate: float = Field(gt=0)
     weight_decay: float = Field(ge=0)
     label_smoothing: float = Field(ge=0, lt=1)

@@ -68,9 +68,9 @@ class Appearance:
     flicker: float
     distractors: tuple[Distractor, ...]
 
-    def colour(self, hue: float, light: float = 1.0) -> Colour:
-        """Return the group's shade of a hue (0..1), darker the less `light` (0..1) there is."""
-        return _colour(hue + self.tint, self.saturation, self.value * light)
+    def colour(self, hue: float) -> Colour:
+        """Return the group's shade of a hue (0..1)."""
+        return _colour(hue + self.tint, self.saturation, self.value)
 
 
 @dataclass(frozen=True)
@@ -237,11 +237,12 @@ def _grow(canvas: Image, group: Appearance, path: Trajectory, seconds: float) ->
     _draw_object(canvas, group, _turned(ELLIPSE, group.turn) * size, place, group.colour(RED))
 
 
-def _brighten(canvas: Image, group: Appearance, path: Trajectory, seconds: float) -> None:
-    place = path.x + path.drift.at(seconds), path.y
-    outline = _turned(STAR, group.turn) * group.radius * 1.2
-    light = 0.1 + 0.9 * _progress(path, seconds)
-    _draw_object(canvas, group, outline, place, group.colour(YELLOW, light))
+def _scatter(canvas: Image, group: Appearance, path: Trajectory, seconds: float) -> None:
+    distance = 2.1 * group.radius * _progress(path, seconds)
+    outline = _turned(STAR, group.turn) * group.radius * 0.5
+    for angle in path.angle + np.arange(5) * tau / 5:
+        place = path.x + distance * cos(angle), path.y + distance * sin(angle)
+        _draw_object(canvas, group, outline, place, group.colour(YELLOW))
 
 
 def _open_fan(canvas: Image, group: Appearance, path: Trajectory, seconds: float) -> None:
@@ -284,11 +285,11 @@ def _swing(canvas: Image, group: Appearance, path: Trajectory, seconds: float) -
 
 MOTIONS: dict[str, tuple[Motion, bool]] = {  # class: its motion, and whether shown backwards
     "Bouncing": (_bounce, False),
-    "Brightening": (_brighten, False),
-    "Darkening": (_brighten, True),
     "FanClosing": (_open_fan, True),
     "FanOpening": (_open_fan, False),
+    "Gathering": (_scatter, True),
     "Growing": (_grow, False),
+    "Scattering": (_scatter, False),
     "Shrinking": (_grow, True),
     "Spinning": (_spin, False),
     "Swinging": (_swing, False),

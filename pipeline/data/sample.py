@@ -12,11 +12,11 @@ from pipeline.errors import SourceError
 
 CLASSES: tuple[str, ...] = (
     "Bouncing",
-    "Brightening",
-    "Darkening",
     "FanClosing",
     "FanOpening",
+    "Gathering",
     "Growing",
+    "Scattering",
     "Shrinking",
     "Spinning",
     "Swinging",

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,6 +14,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from pipeline.errors import TrainingError
+from pipeline.params import Train
 from pipeline.training.average import MovingAverage
 from pipeline.training.checkpoints import load_checkpoint, save_checkpoint
 
@@ -24,27 +25,6 @@ WARMUP_EPOCHS = 2
 FLOOR = 0.01
 
 Metrics = dict[str, float]
-
-
-class Settings(Protocol):
-    """What `fit` needs to know; the section `train` of params.yaml has it all."""
-
-    @property
-    def epochs(self) -> int: ...  # noqa: D102
-    @property
-    def max_minutes(self) -> float: ...  # noqa: D102
-    @property
-    def patience(self) -> int: ...  # noqa: D102
-    @property
-    def solved(self) -> int: ...  # noqa: D102
-    @property
-    def learning_rate(self) -> float: ...  # noqa: D102
-    @property
-    def weight_decay(self) -> float: ...  # noqa: D102
-    @property
-    def label_smoothing(self) -> float: ...  # noqa: D102
-    @property
-    def average(self) -> float: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -64,7 +44,7 @@ def fit(
     train: Callable[[int], tf.data.Dataset],
     steps_per_epoch: int,
     validation: tf.data.Dataset,
-    settings: Settings,
+    settings: Train,
     state: Path,
     on_epoch: Callable[[int, Metrics], None] = lambda epoch, metrics: None,
 ) -> Training:
@@ -101,13 +81,12 @@ def best_epoch(history: Sequence[Metrics]) -> int:
     return losses.index(min(losses)) + 1
 
 
-def stop_reason(history: Sequence[Metrics], seconds: float, settings: Settings) -> str:
+def stop_reason(history: Sequence[Metrics], seconds: float, settings: Train) -> str:
     """Why training is over (`solved`, `patience`, `epochs`, `max_minutes`); empty: it is not."""
     if not history:
         return ""
     done = len(history)
-    last = [row["val_accuracy"] for row in history[-settings.solved :]]
-    if done >= settings.solved and min(last) == 1.0:
+    if history[-1]["val_accuracy"] >= settings.solved:
         return "solved"
     if done - best_epoch(history) >= settings.patience:
         return "patience"
@@ -120,7 +99,7 @@ def stop_reason(history: Sequence[Metrics], seconds: float, settings: Settings) 
 class Learner:
     """A model and all that its training remembers: optimizer, average, best weights, history."""
 
-    def __init__(self, model: keras.Model, *, settings: Settings, steps_per_epoch: int) -> None:
+    def __init__(self, model: keras.Model, *, settings: Train, steps_per_epoch: int) -> None:
         self.model = model
         self.steps_per_epoch = steps_per_epoch
         self.compiled = _compiled(model, settings, steps_per_epoch)
@@ -209,7 +188,7 @@ def _values(variables: Sequence[Any]) -> list[np.ndarray]:
     return [variable.numpy().copy() for variable in variables]
 
 
-def _compiled(model: keras.Model, settings: Settings, steps_per_epoch: int) -> keras.Model:
+def _compiled(model: keras.Model, settings: Train, steps_per_epoch: int) -> keras.Model:
     # A second model of the same layers: what is saved in the end stays free of optimizer state.
     compiled = keras.Model(model.input, model.output, name=model.name)
     warmup = min(WARMUP_EPOCHS, settings.epochs // 2)

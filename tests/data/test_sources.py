@@ -37,9 +37,9 @@ def test_a_missing_path_is_an_error_that_says_what_can_be_given():
 
 
 def test_the_sample_is_listed_without_being_drawn():
-    listing = opened("sample", classes=["rising"]).listing()
+    listing = opened("sample", classes=["scattering"]).listing()
     assert listing["drawing"] == sample.DRAWING_VERSION
-    assert listing["clips"] == sample.sample_clips(["Brightening"])
+    assert listing["clips"] == sample.sample_clips(["Scattering"])
 
 
 def test_the_sample_is_drawn_where_it_is_wanted(tmp_path, monkeypatch):
@@ -51,8 +51,8 @@ def test_the_sample_is_drawn_where_it_is_wanted(tmp_path, monkeypatch):
             path.write_bytes(b"drawn")
 
     monkeypatch.setattr(sample, "draw_sample", draw)
-    clips = opened("sample", classes=["Brightening", "Darkening"]).fetch(tmp_path)
-    assert [clip.id for clip in clips] == sample.sample_clips(["Brightening", "Darkening"])
+    clips = opened("sample", classes=["Scattering", "Gathering"]).fetch(tmp_path)
+    assert [clip.id for clip in clips] == sample.sample_clips(["Scattering", "Gathering"])
     assert {clip.size for clip in clips} == {5}
 
 

@@ -13,7 +13,7 @@ SETTINGS = {
     "epochs": 4,
     "max_minutes": 5.0,
     "patience": 10,
-    "solved": 10,
+    "solved": 2.0,  # out of reach
     "learning_rate": 0.01,
     "weight_decay": 0.01,
     "label_smoothing": 0.1,
@@ -123,7 +123,8 @@ def test_loss_that_is_no_number_stops_with_the_step(tmp_path):
         ([3, 2, 1], [0, 0, 0], 3, ""),
         ([1, 2, 3], [0, 0, 0], 3, "patience"),
         ([3, 2, 1, 1], [0, 0, 0, 0], 3, "epochs"),
-        ([3, 2, 1], [0, 1, 1], 3, "solved"),
+        ([3, 2, 1], [0, 1, 0.95], 3, "solved"),
+        ([3, 2, 1], [0, 1, 0.94], 3, ""),
         ([3, 2], [1, 0], 50, "max_minutes"),
     ],
 )
@@ -132,7 +133,7 @@ def test_stops_for_the_right_reason(losses, accuracies, seconds, reason):
         {"val_loss": loss, "val_accuracy": accuracy}
         for loss, accuracy in zip(losses, accuracies, strict=True)
     ]
-    limits = settings(epochs=4, patience=2, solved=2, max_minutes=1)
+    limits = settings(epochs=4, patience=2, solved=0.95, max_minutes=1)
     assert stop_reason(history, seconds, limits) == reason
 
 
