@@ -152,8 +152,8 @@ def _speeds(classes: Classes) -> str:
 def _sheets(folder: Path) -> Section:
     text = (
         "Training clips of different groups, each in a row from its start to its end. Below the "
-        "frames is their optical flow: hue is direction (red right, violet up, green-yellow down, "
-        "blue-green left), white stands still."
+        "frames is their optical flow: red moves right, yellow down, light blue left, magenta up; "
+        "white stands still."
     )
     blocks = [paragraph(text)]
     for path in sorted(folder.glob("*.jpg")):

@@ -50,6 +50,11 @@ def photo(picture: bytes, *, alt: str, caption: str = "") -> str:
     return _figure(picture, kind="photo", alt=alt, caption=caption)
 
 
+def tiles(blocks: Iterable[str]) -> str:
+    """Blocks side by side, as many as the screen has room for."""
+    return f'<div class="tiles">{"".join(f"<div>{block}</div>" for block in blocks)}</div>'
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[object]], *, kind: str = "numbers") -> str:
     """Rows of cells below a head; `kind` is numbers (to the right) or words (to the left)."""
     body = "".join(f"<tr>{_cells('td', row)}</tr>\n" for row in rows)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from pipeline.report import curves
 from pipeline.report.comparison import Row
 from pipeline.report.curves import Epochs
-from pipeline.report.html import Section, chart, heading, paragraph, table
+from pipeline.report.html import Section, chart, heading, paragraph, table, tiles
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def sections(rows: Sequence[Row], picture: bytes, models: Sequence[Judged]) -> l
                 chart(_png(learned), alt="Accuracy by epoch in training and validation"),
             ),
         ),
-        Section("What they confuse", tuple(block for each in models for block in _mistakes(each))),
+        Section("What they confuse", (tiles(map(_mistakes, models)),)),
     ]
 
 
@@ -75,7 +75,7 @@ def _doubt(rows: Sequence[Row]) -> str:
 
 
 def _table(rows: Sequence[Row]) -> str:
-    head = ("model", "video accuracy", "95 % interval", "window accuracy", "parameters", "size")
+    head = ("model", "videos right", "95 % interval", "windows right", "parameters", "size")
     cells = [
         (
             _name(row),
@@ -120,22 +120,23 @@ def _learning(models: Sequence[Judged]) -> str:
     ]
     text = "A dot marks the epoch whose weights were kept: that of the least validation loss. "
     if over:
-        return text + f"There, these knew their training clips better by far: {_listed(over)}."
-    return text + "There, none knew its training clips better than the others by over 10 points."
+        return f"{text}There, these did far better in training than in validation: {_listed(over)}."
+    return f"{text}There, none did better in training than in validation by over 10 points."
 
 
-def _mistakes(model: Judged) -> tuple[str, ...]:
+def _mistakes(model: Judged) -> str:
     if model.mistakes:
         pairs = [f"{true} taken for {guess} ({times}×)" for true, guess, times in model.mistakes]
         text = f"Most often: {_listed(pairs)}."
     else:
         text = "Not a single mistake on the test clips."
     picture = chart(model.confusion.read_bytes(), alt=f"Confusion matrix of {model.name}")
-    return heading(model.name), paragraph(text), picture
+    return heading(model.name) + paragraph(text) + picture
 
 
 def _ranked(rows: Sequence[Row]) -> list[Row]:
-    return sorted(rows, key=lambda row: row.video_accuracy, reverse=True)
+    """Best first; where videos tell no difference, windows do."""
+    return sorted(rows, key=lambda row: (row.video_accuracy, row.clip_accuracy), reverse=True)
 
 
 def _name(row: Row) -> str:

@@ -1,0 +1,109 @@
+"""The report's part on the models."""
+
+from dataclasses import replace
+
+import pytest
+from matplotlib.figure import Figure
+
+from pipeline.report import curves, models_part
+from pipeline.report.comparison import Row
+from pipeline.report.models_part import Judged
+
+BEST = Row(
+    architecture="csn",
+    stream="rgb",
+    seed=0,
+    clip_accuracy=0.875,
+    video_accuracy=0.92,
+    video_accuracy_ci95=(0.85, 0.97),
+    parameters=220_000,
+    size_bytes=3_000_000,
+    train_seconds=90.0,
+    gflops=1.25,
+    latency_ms=31.0,
+    data_wait_fraction=0.01,
+    split=1,
+    test_clips=126,
+    test_groups=42,
+    classes=6,
+    dataset_hash="abc",
+    precision="float32",
+    hardware="a laptop",
+    threads=2,
+)
+NEAR = replace(BEST, architecture="vgg_lstm", video_accuracy=0.9, video_accuracy_ci95=(0.8, 0.95))
+FAR = replace(
+    BEST,
+    architecture="resnet_lstm",
+    seed=3,
+    video_accuracy=0.5,
+    video_accuracy_ci95=(0.4, 0.6),
+    parameters=100_000,
+)
+EPOCHS = [
+    {"epoch": 1.0, "accuracy": 0.5, "val_loss": 2.0, "val_accuracy": 0.4},
+    {"epoch": 2.0, "accuracy": 0.9, "val_loss": 1.0, "val_accuracy": 0.7},
+    {"epoch": 3.0, "accuracy": 0.95, "val_loss": 1.5, "val_accuracy": 0.8},
+]
+
+
+@pytest.fixture
+def picture(tmp_path):
+    path = tmp_path / "picture.png"
+    Figure(figsize=(1, 1)).savefig(path, dpi=10)
+    return path
+
+
+def sections(picture, rows, mistakes=()):
+    judged = [Judged("one", EPOCHS, picture, mistakes)]
+    found = models_part.sections(rows, picture.read_bytes(), judged)
+    return {each.heading: "".join(each.blocks) for each in found}
+
+
+def test_the_lead_names_the_best_with_its_interval():
+    lead = models_part.lead([FAR, BEST, NEAR])
+    assert lead.startswith("csn (rgb) is right about 92.0% of 126 test clips")
+    assert "85.0% to 97.0%" in lead
+
+
+def test_models_equal_in_videos_are_told_apart_by_windows():
+    assert models_part.lead(
+        [BEST, replace(NEAR, video_accuracy=0.92, clip_accuracy=0.9)]
+    ).startswith("vgg_lstm")
+
+
+def test_it_says_which_differences_may_be_chance(picture):
+    text = sections(picture, [FAR, BEST, NEAR])["Comparison"]
+    assert "The intervals of vgg_lstm (rgb) reach up" in text
+    assert "No other model&#x27;s interval" in sections(picture, [FAR, BEST])["Comparison"]
+
+
+def test_fusions_do_not_count_as_the_cheapest(picture):
+    fused = replace(BEST, stream="rgb+flow", parameters=1)
+    text = sections(picture, [FAR, BEST, fused])["Comparison"]
+    assert "resnet_lstm (rgb, seed 3) is the smallest" in text
+
+
+def test_training_clips_known_too_well_are_named_at_the_epoch_that_was_kept(picture):
+    assert curves.kept_epoch(EPOCHS)["epoch"] == 2
+    assert "one (90% against 70%)" in sections(picture, [BEST])["How they learned"]
+
+
+def test_mistakes_are_named_and_their_absence_too(picture):
+    mistakes = [("a", "b", 3), ("b", "a", 1)]
+    text = sections(picture, [BEST], mistakes)["What they confuse"]
+    assert "a taken for b (3×) and b taken for a (1×)" in text
+    assert "Not a single mistake" in sections(picture, [BEST])["What they confuse"]
+
+
+def test_curves_have_a_panel_a_model():
+    figure = curves.figure(dict.fromkeys("abcd", EPOCHS))
+    assert sum(axes.get_visible() for axes in figure.axes) == 4
+
+
+def test_a_history_is_read_as_numbers(tmp_path):
+    (tmp_path / "history.csv").write_text("epoch,loss\n1,0.5\n2,0.25\n")
+    assert curves.read_history(tmp_path / "history.csv") == [
+        {"epoch": 1.0, "loss": 0.5},
+        {"epoch": 2.0, "loss": 0.25},
+    ]
