@@ -20,7 +20,7 @@ $(VENV)/.installed: requirements.txt
 	  uv pip sync --quiet --require-hashes --python $(VENV)/bin/python requirements.txt; \
 	else \
 	  $(PYTHON) -m venv $(VENV) && \
-	  $(VENV)/bin/python -m pip install --quiet --require-hashes -r requirements.txt; \
+	  $(VENV)/bin/python -m pip install --quiet --no-deps --no-compile --require-hashes -r requirements.txt; \
 	fi
 	@touch $@
 
