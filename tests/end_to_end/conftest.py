@@ -41,13 +41,16 @@ class Project:
             pytest.fail(f"{command} exited with {done.returncode}:\n{done.stdout}\n{done.stderr}")
         return done
 
+    def params(self) -> dict:
+        """What params.yaml says now."""
+        return yaml.safe_load((self.folder / "params.yaml").read_text())
+
     def set(self, **sections: dict) -> None:
         """Change values of params.yaml; `models` is replaced as a whole."""
-        path = self.folder / "params.yaml"
-        params = yaml.safe_load(path.read_text())
+        params = self.params()
         for section, values in sections.items():
             params[section] = values if section == "models" else {**params[section], **values}
-        path.write_text(yaml.safe_dump(params))
+        (self.folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
 
     def repro(self) -> list[str]:
         """Run `dvc repro` and return the stages whose command it ran."""

@@ -51,9 +51,10 @@ def test_a_second_run_runs_snapshot_alone(project, first_run):
 
 
 def test_a_param_reruns_what_depends_on_it_and_going_back_trains_nothing(project, first_run):
-    project.set(models={"csn-rgb": {"architecture": "csn", "stream": "rgb", "seed": 1}})
+    models = project.params()["models"]
+    project.set(models=models | {"csn-rgb": models["csn-rgb"] | {"seed": 1}})
     assert sorted(project.repro()) == ["compare", "evaluate@csn-rgb", "snapshot", "train@csn-rgb"]
-    project.set(models={"csn-rgb": {"architecture": "csn", "stream": "rgb", "seed": 0}})
+    project.set(models=models)
     assert project.repro() == ["snapshot"]
     assert json.loads((project.folder / "results/comparison.json").read_text())[0]["seed"] == 0
 
