@@ -69,6 +69,9 @@ def copy_of_the_repository(folder: Path) -> Project:
             shutil.copy2(ROOT / name, folder / name)
     project = Project(folder)
     project.run("git", "init", "-q")
+    project.run("git", "add", "--all")
+    author = ("-c", "user.name=test", "-c", "user.email=test@localhost")
+    project.run("git", *author, "commit", "-qm", "what is tested")
     return project
 
 
