@@ -3,6 +3,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# Where it is set, every start would compile TensorFlow anew: 15 s more, each time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup repro test lint mlflow
 .DEFAULT_GOAL := help

@@ -1,11 +1,17 @@
 """What all tests share."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+
+from pipeline.__main__ import TENSORFLOW
+
+for name, value in TENSORFLOW.items():
+    os.environ.setdefault(name, value)
 
 ROOT = Path(__file__).parents[1]
 

@@ -18,7 +18,6 @@ class MovingAverage:
         self.momentum = momentum
         self.steps = tf.Variable(0.0)
         self.values = [tf.Variable(weight.value) for weight in self.weights]
-        self._traced = tf.function(self._update)
 
     @property
     def variables(self) -> list[tf.Variable]:
@@ -27,7 +26,10 @@ class MovingAverage:
 
     def update(self) -> None:
         """Take in the weights as they are after one more step."""
-        self._traced()
+        self.steps.assign_add(1.0)
+        momentum = tf.minimum(self.momentum, (1 + self.steps) / (10 + self.steps))
+        for weight, value in zip(self.weights, self.values, strict=True):
+            value.assign(momentum * value + (1 - momentum) * weight.value)
 
     @contextmanager
     def applied(self) -> Iterator[None]:
@@ -40,9 +42,3 @@ class MovingAverage:
         finally:
             for weight, value in zip(self.weights, own, strict=True):
                 weight.assign(value)
-
-    def _update(self) -> None:
-        self.steps.assign_add(1.0)
-        momentum = tf.minimum(self.momentum, (1 + self.steps) / (10 + self.steps))
-        for weight, value in zip(self.weights, self.values, strict=True):
-            value.assign(momentum * value + (1 - momentum) * weight.value)

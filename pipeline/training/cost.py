@@ -7,9 +7,11 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import layers
 
 from pipeline.models.layers import DepthwiseConv3D
+from pipeline.training.predict import inference
 
 
 def gflops(model: keras.Model) -> float:
@@ -27,11 +29,12 @@ def gflops(model: keras.Model) -> float:
 
 def latency_ms(model: keras.Model, *, repeats: int = 20) -> float:
     """Median time of one window forward, a batch of one, after warm-up."""
-    window = np.zeros((1, *model.input_shape[1:]), np.float32)
+    window = tf.zeros((1, *model.input_shape[1:]))
+    infer = inference(model)
     times = []
     for _ in range(repeats + 2):
         started = time.perf_counter()
-        model.predict_on_batch(window)
+        infer(window).numpy()
         times.append(time.perf_counter() - started)
     return float(np.median(times[2:])) * 1000
 

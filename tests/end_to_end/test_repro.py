@@ -50,17 +50,16 @@ def test_a_second_run_runs_snapshot_alone(project, first_run):
     assert project.repro() == ["snapshot"]
 
 
-@pytest.mark.xfail(reason="seen failing once, cause not found yet: see the closing note")
 def test_a_param_reruns_what_depends_on_it_and_going_back_trains_nothing(project, first_run):
     models = project.params()["models"]
     project.set(models=models | {"csn-rgb": models["csn-rgb"] | {"seed": 1}})
     assert sorted(project.repro()) == ["compare", "evaluate@csn-rgb", "snapshot", "train@csn-rgb"]
     project.set(models=models)
-    assert project.repro() == ["snapshot"]
+    # DVC keeps no run-cache of compare, whose results belong to git.
+    assert project.repro() == ["snapshot", "compare"]
     assert json.loads((project.folder / "results/comparison.json").read_text())[0]["seed"] == 0
 
 
-@pytest.mark.xfail(reason="seen failing once, cause not found yet: see the closing note")
 def test_dvc_shows_metrics_params_and_plots(project, first_run):
     assert "video_accuracy" in project.run("dvc", "metrics", "show").stdout
     assert "evaluate" in project.run("dvc", "params", "diff", "--all").stdout

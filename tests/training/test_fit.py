@@ -36,7 +36,7 @@ def network():
 
 def windows(seed, count=4):
     rng = np.random.default_rng(seed)
-    labels = np.arange(count) % 2
+    labels = np.arange(count, dtype=np.int32) % 2
     return (rng.normal(size=(count, 2, 4, 4, 3)) + labels.reshape(-1, 1, 1, 1, 1)).astype(
         "f"
     ), labels
