@@ -63,6 +63,7 @@ class Train(Section):
     learning_rate: float = Field(gt=0)
     weight_decay: float = Field(ge=0)
     label_smoothing: float = Field(ge=0, lt=1)
+    mixup: float = Field(ge=0)
     average: float = Field(ge=0, lt=1)
 
 

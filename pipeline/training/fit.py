@@ -17,6 +17,7 @@ from pipeline.errors import TrainingError
 from pipeline.params import Train
 from pipeline.training.average import MovingAverage
 from pipeline.training.checkpoints import load_checkpoint, save_checkpoint
+from pipeline.training.mixup import mixed
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +102,7 @@ class Learner:
     def __init__(self, model: keras.Model, *, settings: Train, steps_per_epoch: int) -> None:
         self.model = model
         self.steps_per_epoch = steps_per_epoch
+        self.mixup = settings.mixup
         self.optimizer = _optimizer(model, settings, steps_per_epoch)
         self.loss = keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing)
         self.average = MovingAverage(model.weights, settings.average)
@@ -167,8 +169,11 @@ class Learner:
         return _mean(rows)
 
     def _step(self, x: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
+        targets = self._one_hot(labels)
+        if self.mixup:
+            x, targets = mixed(x, targets, alpha=self.mixup, step=self.optimizer.iterations.value)
         with tf.GradientTape() as tape:
-            metrics = self._metrics(labels, self.model(x, training=True))
+            metrics = self._metrics(targets, self.model(x, training=True))
         variables = self.model.trainable_variables
         self.optimizer.apply_gradients(
             zip(tape.gradient(metrics["loss"], variables), variables, strict=True)
@@ -177,15 +182,17 @@ class Learner:
         return metrics
 
     def _check(self, x: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
-        return self._metrics(labels, self.model(x, training=False))
+        return self._metrics(self._one_hot(labels), self.model(x, training=False))
 
-    def _metrics(self, labels: tf.Tensor, probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
-        loss = self.loss(tf.one_hot(labels, probabilities.shape[-1]), probabilities)
-        right = tf.argmax(probabilities, axis=1, output_type=labels.dtype) == labels
+    def _one_hot(self, labels: tf.Tensor) -> tf.Tensor:
+        return tf.one_hot(labels, self.model.output_shape[-1])
+
+    def _metrics(self, targets: tf.Tensor, probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
+        right = tf.argmax(probabilities, axis=1) == tf.argmax(targets, axis=1)
         return {
             "accuracy": tf.reduce_mean(tf.cast(right, tf.float32)),
-            "loss": loss,
-            "windows": tf.cast(tf.size(labels), tf.float32),
+            "loss": self.loss(targets, probabilities),
+            "windows": tf.cast(tf.size(right), tf.float32),
         }
 
     def _demand_finite(self, loss: float) -> None:
