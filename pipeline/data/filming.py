@@ -1,20 +1,17 @@
 """Drawn scenes as AVI files: in parallel, each file whole or not there at all."""
 
-import multiprocessing
-import os
 import shutil
 from collections import defaultdict
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Thread
 
 import cv2
 from tqdm import tqdm
 
 from pipeline.data.drawing import FPS, HEIGHT, WIDTH, Scene, scene_of
 from pipeline.errors import SourceError
+from pipeline.video.pool import process_pool
 
 
 def film(clips: Sequence[str], folder: Path, *, workers: int) -> None:
@@ -71,23 +68,9 @@ def _missing(clips: Sequence[str], folder: Path) -> list[dict[str, Path]]:
 
 
 def _film_all(groups: list[dict[str, Path]], aside: Path, workers: int) -> None:
-    spawn = multiprocessing.get_context("spawn")  # forked OpenCV or TensorFlow threads may hang
     with (
-        ProcessPoolExecutor(workers, mp_context=spawn, initializer=_start_worker) as pool,
+        process_pool(workers) as pool,
         tqdm(total=sum(map(len, groups)), desc="Drawing the sample", unit="clip") as bar,
     ):
         for filmed in pool.map(film_group, groups, [aside] * len(groups)):
             bar.update(filmed)
-
-
-def _start_worker() -> None:
-    cv2.setNumThreads(1)
-    Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """End this worker when its parent was killed, instead of waiting for work for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,9 @@ def figure(rows: Sequence[Row]) -> Figure:
         for row in rows:
             _point(panel, getattr(row, cost), row)
         panel.set(xscale="log", xlabel=title)
+        panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        panel.xaxis.set_major_formatter(EngFormatter())
+        panel.xaxis.set_minor_formatter(NullFormatter())
         panel.grid(alpha=0.3)
     panels[0].set_ylabel("video accuracy on the test groups")
     panels[-1].legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)

@@ -129,6 +129,6 @@ def _hash_of(folder: Path, pattern: str) -> str:
 def _git_revision() -> str:
     """The commit that is checked out; empty outside a git checkout."""
     asked = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False
+        ["git", "rev-parse", "--verify", "-q", "HEAD"], capture_output=True, text=True, check=False
     )
     return asked.stdout.strip()
