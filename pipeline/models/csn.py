@@ -5,12 +5,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from pipeline.models.layers import (
-    DepthwiseConv3D,
-    classifier,
-    normalized,
-    rescaled_input,
-)
+from pipeline.models.layers import DepthwiseConv3D, classifier, normalized, rescaled_input
 
 # Numbers: (kind, channels, bottleneck channels, stride in time, stride in space) of each block.
 STEM = 24

@@ -1,5 +1,6 @@
 """Layers and blocks that several architectures share; channels last, ``keras.ops`` alone."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -31,6 +32,16 @@ def fold_time(x: Any) -> Any:
 def unfold_time(x: Any, frames: int) -> Any:
     """[batch * T, ...] to [batch, T, ...]."""
     return ops.reshape(x, (-1, frames, *x.shape[1:]))
+
+
+def lstm_over_frames(
+    x: Any, frame_features: Callable[[Any], Any], *, units: int, dropout: float
+) -> Any:
+    """[batch, T, H, W, C] to [batch, units]: features a frame, an LSTM over them, its mean."""
+    features = unfold_time(frame_features(fold_time(x)), x.shape[1])
+    features = layers.Dropout(dropout)(features)
+    features = layers.LSTM(units, return_sequences=True)(features)
+    return layers.GlobalAveragePooling1D()(features)
 
 
 def normalized(x: Any, *, activation: str | None = "relu") -> Any:

@@ -5,13 +5,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from pipeline.models.layers import (
-    classifier,
-    fold_time,
-    normalized,
-    rescaled_input,
-    unfold_time,
-)
+from pipeline.models.layers import classifier, lstm_over_frames, normalized, rescaled_input
 
 # Numbers: (channels, stride) of each residual block.
 STEM = 24
@@ -50,8 +44,5 @@ def resnet_lstm(
 ) -> keras.Model:
     """The whole network for windows of ``input_shape`` (T, H, W, C)."""
     inputs, x = rescaled_input(input_shape, stream)
-    x = unfold_time(frame_features(fold_time(x)), input_shape[0])
-    x = layers.Dropout(dropout)(x)
-    x = layers.LSTM(UNITS, return_sequences=True)(x)
-    x = layers.GlobalAveragePooling1D()(x)
+    x = lstm_over_frames(x, frame_features, units=UNITS, dropout=dropout)
     return keras.Model(inputs, classifier(x, classes, dropout), name="resnet_lstm")

@@ -5,13 +5,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from pipeline.models.layers import (
-    classifier,
-    fold_time,
-    normalized,
-    rescaled_input,
-    unfold_time,
-)
+from pipeline.models.layers import classifier, lstm_over_frames, normalized, rescaled_input
 
 # Numbers: channels of the 3x3 convolutions between one 2x2 max pooling and the next.
 STEM = 24
@@ -40,8 +34,5 @@ def vgg_lstm(
 ) -> keras.Model:
     """The whole network for windows of ``input_shape`` (T, H, W, C)."""
     inputs, x = rescaled_input(input_shape, stream)
-    x = unfold_time(frame_features(fold_time(x)), input_shape[0])
-    x = layers.Dropout(dropout)(x)
-    x = layers.LSTM(UNITS, return_sequences=True)(x)
-    x = layers.GlobalAveragePooling1D()(x)
+    x = lstm_over_frames(x, frame_features, units=UNITS, dropout=dropout)
     return keras.Model(inputs, classifier(x, classes, dropout), name="vgg_lstm")
