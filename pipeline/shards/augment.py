@@ -18,10 +18,10 @@ DRAWS = ("start", "area", "aspect", "top", "left", "flip", "brightness", "contra
 class Augmentation:
     """What training draws anew for each window."""
 
-    area: float = 0.5  # smallest crop, as a share of the largest square in a frame
+    area: float = 0.3  # smallest crop, as a share of the largest square in a frame
     aspect: float = 4 / 3  # a crop's sides stretch by at most this factor
     flip: bool = True  # mirror half of the windows, left to right
-    jitter: float = 0.3  # brightness, contrast and saturation change by at most this share
+    jitter: float = 0.4  # brightness, contrast and saturation change by at most this share
 
 
 class Box(NamedTuple):
