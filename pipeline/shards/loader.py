@@ -95,11 +95,11 @@ def evaluation_windows(
 
     Batches of x and y as `training_windows` gives, and the clips' ids; in the shards' order.
     """
-    positions = np.linspace(0, 1, windows) if windows > 1 else [0.5]
+    positions = tf.constant(np.linspace(0, 1, windows) if windows > 1 else [0.5], tf.float32)
 
     def windows_of(record: Window) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        chosen = [_window(record, each, stream, frames, stride_steps) for each in positions]
-        x = tf.stack([centred(each, crop) for each in chosen])
+        chosen = _window(record, positions, stream, frames, stride_steps)
+        x = tf.stack(tf.split(centred(chosen, crop), windows))
         return x, tf.repeat(record["label"], windows), tf.repeat(record["clip"], windows)
 
     clips = _records(files, labels, stream, memory)
@@ -159,11 +159,15 @@ def _decode(jpegs: tf.Tensor, stream: Stream) -> tf.Tensor:
 def _window(
     record: Window, position: tf.Tensor, stream: Stream, frames: int, stride_steps: int
 ) -> Window:
-    """The window that starts at `position` (0: as early, 1: as late as it can) of the record."""
+    """The window that starts at `position` (0: as early, 1: as late as it can) of the record.
+
+    Of several positions, [W], the windows follow one another, as one of W × frames frames.
+    """
     count = tf.shape(record["pictures"])[0]
     latest = tf.maximum(count - (frames - 1) * stride_steps - 1, 0)
     start = tf.cast(tf.round(position * tf.cast(latest, tf.float32)), tf.int32)
-    indices = (start + tf.range(frames) * stride_steps) % count
+    indices = tf.reshape(start, [-1, 1]) + tf.range(frames) * stride_steps
+    indices = tf.reshape(indices % count, [-1])
     window: Window = {
         key: tf.gather(record[key], indices) for key in ("pictures", "scale") if key in record
     }

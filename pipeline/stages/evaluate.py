@@ -17,7 +17,7 @@ from pipeline.training.evaluation import (
     interval,
     write_predictions,
 )
-from pipeline.training.predict import predict
+from pipeline.training.predict import inference, predict
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +26,9 @@ def run(params: Params, model: str) -> None:
     """Write data/evaluate/MODEL/{predictions.parquet,metrics.json,confusion.csv,confusion.png}."""
     windows = Windows(params, model)
     network = keras.saving.load_model(TRAIN / model / "model.keras")
+    infer = inference(network)
     predictions = predict(
-        network,
+        infer,
         windows.evaluation("test", params.evaluate.windows),
         classes=windows.classes,
         groups=windows.groups,
@@ -38,7 +39,7 @@ def run(params: Params, model: str) -> None:
     videos = predictions.by_clip()
     confusion.write_csv(folder / "confusion.csv", videos)
     confusion.figure(videos, title=model).savefig(folder / "confusion.png", dpi=120)
-    metrics = _metrics(params, predictions) | {"latency_ms": latency_ms(network)}
+    metrics = _metrics(params, predictions) | {"latency_ms": latency_ms(infer, windows.shape)}
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
     log.info("%s: video accuracy %.1f %%", model, 100 * videos.accuracy)
 

@@ -11,7 +11,6 @@ import tensorflow as tf
 from keras import layers
 
 from pipeline.models.layers import DepthwiseConv3D
-from pipeline.training.predict import inference
 
 
 def gflops(model: keras.Model) -> float:
@@ -27,10 +26,11 @@ def gflops(model: keras.Model) -> float:
     return float(2 * multiply_adds / 1e9)
 
 
-def latency_ms(model: keras.Model, *, repeats: int = 20) -> float:
-    """Median time of one window forward, a batch of one, after warm-up."""
-    window = tf.zeros((1, *model.input_shape[1:]))
-    infer = inference(model)
+def latency_ms(
+    infer: Callable[[tf.Tensor], tf.Tensor], shape: tuple[int, ...], *, repeats: int = 20
+) -> float:
+    """Median time of `infer` for one window of `shape` (T, H, W, C), after warm-up."""
+    window = tf.zeros((1, *shape))
     times = []
     for _ in range(repeats + 2):
         started = time.perf_counter()

@@ -19,14 +19,13 @@ def inference(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
 
 
 def predict(
-    model: keras.Model,
+    infer: Callable[[tf.Tensor], tf.Tensor],
     windows: tf.data.Dataset,
     *,
     classes: Sequence[str],
     groups: Mapping[str, str],
 ) -> Predictions:
-    """What `model` says of each window; `windows` gives (x, labels, clips), `groups` is by clip."""
-    infer = inference(model)
+    """What `infer` says of each window; `windows` gives (x, labels, clips), `groups` is by clip."""
     probabilities, labels = [], []
     clips: list[str] = []
     for x, y, names in windows:

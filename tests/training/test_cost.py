@@ -25,5 +25,4 @@ def test_doubles_with_the_frames():
 
 
 def test_latency_is_positive():
-    inputs = keras.Input((2, 4, 4, 3))
-    assert latency_ms(keras.Model(inputs, layers.Flatten()(inputs)), repeats=3) > 0
+    assert latency_ms(lambda x: x, (2, 4, 4, 3), repeats=3) > 0
