@@ -1,4 +1,4 @@
-"""What extraction costs: run `python benchmarks/extract.py` on a quiet machine.
+"""What extraction costs: run `python -m benchmarks.extract` on a quiet machine.
 
 Writes extract.json beside this file: the time of extraction against that of only decoding the same
 clips in as many processes, how time and memory grow with the list, what one more clip costs, what

@@ -1,4 +1,4 @@
-"""What the loader feeds: run `python benchmarks/loader.py` once `dvc repro extract` has run.
+"""What the loader feeds: run `python -m benchmarks.loader` once `dvc repro extract` has run.
 
 Writes loader.json beside this file: windows a second from disk and from memory, against those that
 the fastest architecture trains, and the share of its time that training waits for data.
@@ -12,14 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import keras
-import tensorflow as tf
-
 from pipeline.data.catalogue import class_names, labels, read_catalogue
 from pipeline.models import ARCHITECTURES, build
 from pipeline.params import Params, load_params
 from pipeline.shards.loader import MEMORY, training_windows
 from pipeline.stages.paths import CATALOGUE, SHARDS
+from pipeline.training.fit import Learner
 from pipeline.training.hardware import hardware
 
 ROOT = Path(__file__).parents[1]
@@ -78,16 +76,16 @@ class Bench:
         """Windows a second that a network trains, and the share of time that it waits for them."""
         shape = (self.train.frames, self.train.crop, self.train.crop, 3)
         network = build(architecture, input_shape=shape, classes=self.classes)
-        network.compile("adam", "sparse_categorical_crossentropy")
+        learner = Learner(network, settings=self.train, steps_per_epoch=steps)
         batches, waited = self._batches("rgb", memory=MEMORY, epochs=1000), 0.0
         take(batches, len(self.labels) // self.train.batch_size)
-        step(network, *next(batches))
+        float(learner.step(*next(batches))["loss"])
         start = time.perf_counter()
         for _ in range(steps):
             asked = time.perf_counter()
             batch = next(batches)
             waited += time.perf_counter() - asked
-            step(network, *batch)
+            float(learner.step(*batch)["loss"])  # done when there is a number
         seconds = time.perf_counter() - start
         rate = steps * self.train.batch_size / seconds
         log.info(
@@ -112,11 +110,6 @@ class Bench:
             memory=memory,
         )
         return iter(windows)
-
-
-def step(network: keras.Model, x: tf.Tensor, y: tf.Tensor) -> None:
-    """One step of training, done when it returns."""
-    network.train_on_batch(x, y)
 
 
 def take(batches: Iterator[Any], count: int) -> None:

@@ -1,4 +1,4 @@
-"""Draw README's tables from committed JSON: `python benchmarks/readme.py` after a new run."""
+"""Draw README's tables from committed JSON: `python -m benchmarks.readme` after a new run."""
 
 import json
 from pathlib import Path

@@ -3,17 +3,12 @@
 import argparse
 import importlib
 import logging
-import os
 import sys
 from pathlib import Path
 
 from pipeline.errors import PipelineError
 from pipeline.params import load_params
 
-TENSORFLOW = {
-    "TF_CPP_MIN_LOG_LEVEL": "2",  # no build flags at every start; errors still come through
-    "TF_ENABLE_ONEDNN_OPTS": "1",  # TensorFlow leaves it off on AMD, where it trains 3 times faster
-}
 COMMANDS = {
     "snapshot": "list what the source holds",
     "download": "bring the clips here",
@@ -32,8 +27,6 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit status is 1 after an error that people can mend."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    for name, value in TENSORFLOW.items():
-        os.environ.setdefault(name, value)
     stage = importlib.import_module(f"pipeline.stages.{options.command}")
     given = {key: value for key, value in vars(options).items() if key != "command"}
     try:

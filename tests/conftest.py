@@ -1,6 +1,5 @@
 """What all tests share."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,10 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.__main__ import TENSORFLOW
-
-for name, value in TENSORFLOW.items():
-    os.environ.setdefault(name, value)
+import pipeline  # noqa: F401 - first: it sets what TensorFlow reads when it is imported
 
 ROOT = Path(__file__).parents[1]
 
