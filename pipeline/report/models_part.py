@@ -8,7 +8,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from pipeline.report import curves
-from pipeline.report.comparison import Row
+from pipeline.report.comparison import Row, measured
 from pipeline.report.curves import Epochs
 from pipeline.report.html import Section, chart, heading, paragraph, table, tiles
 
@@ -81,12 +81,7 @@ def _table(rows: Sequence[Row]) -> str:
             _name(row),
             f"{row.video_accuracy:.1%}",
             "{:.1%} – {:.1%}".format(*row.video_accuracy_ci95),
-            f"{row.clip_accuracy:.1%}",
-            f"{row.parameters / 1e6:.2f} M",
-            f"{row.size_bytes / 1e6:.1f} MB",
-            f"{row.train_seconds / 60:.1f} min",
-            f"{row.gflops:.2f}",
-            f"{row.latency_ms:.0f} ms",
+            *measured(row),
         )
         for row in _ranked(rows)
     ]
