@@ -16,8 +16,8 @@ TINY = {
     "extract": {"fps": 8, "max_frames": 8, "width": 32, "height": 24, "shards": 4},
     "train": {"frames": 4, "crop": 24, "epochs": 1, "batch_size": 8, "solved": 1.0},
     "models": {
-        "csn-rgb": {"architecture": "csn", "stream": "rgb", "seed": 0},
-        "csn-flow": {"architecture": "csn", "stream": "flow", "seed": 0},
+        "vgg_lstm-rgb": {"architecture": "vgg_lstm", "stream": "rgb", "seed": 0},
+        "vgg_lstm-flow": {"architecture": "vgg_lstm", "stream": "flow", "seed": 0},
     },
     "evaluate": {"windows": 2},
 }

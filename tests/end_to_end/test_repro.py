@@ -14,10 +14,10 @@ STAGES = [
     "subset",
     "extract",
     "explore",
-    "train@csn-rgb",
-    "train@csn-flow",
-    "evaluate@csn-rgb",
-    "evaluate@csn-flow",
+    "train@vgg_lstm-rgb",
+    "train@vgg_lstm-flow",
+    "evaluate@vgg_lstm-rgb",
+    "evaluate@vgg_lstm-flow",
     "compare",
 ]
 
@@ -35,9 +35,9 @@ def test_the_first_run_runs_every_stage_once(first_run):
 def test_the_comparison_has_a_row_a_model_and_one_for_their_fusion(project, first_run):
     rows = json.loads((project.folder / "results/comparison.json").read_text())
     assert [(row["architecture"], row["stream"]) for row in rows] == [
-        ("csn", "rgb"),
-        ("csn", "flow"),
-        ("csn", "rgb+flow"),
+        ("vgg_lstm", "rgb"),
+        ("vgg_lstm", "flow"),
+        ("vgg_lstm", "rgb+flow"),
     ]
     for row in rows:
         low, high = row["video_accuracy_ci95"]
@@ -52,8 +52,13 @@ def test_a_second_run_runs_snapshot_alone(project, first_run):
 
 def test_a_param_reruns_what_depends_on_it_and_going_back_trains_nothing(project, first_run):
     models = project.params()["models"]
-    project.set(models=models | {"csn-rgb": models["csn-rgb"] | {"seed": 1}})
-    assert sorted(project.repro()) == ["compare", "evaluate@csn-rgb", "snapshot", "train@csn-rgb"]
+    project.set(models=models | {"vgg_lstm-rgb": models["vgg_lstm-rgb"] | {"seed": 1}})
+    assert sorted(project.repro()) == [
+        "compare",
+        "evaluate@vgg_lstm-rgb",
+        "snapshot",
+        "train@vgg_lstm-rgb",
+    ]
     project.set(models=models)
     # DVC keeps no run-cache of compare, whose results belong to git.
     assert project.repro() == ["snapshot", "compare"]
@@ -68,8 +73,8 @@ def test_dvc_shows_metrics_params_and_plots(project, first_run):
 
 def test_a_training_killed_three_times_ends_as_an_unbroken_one(project, first_run):
     project.set(train={"epochs": 4})
-    history = project.folder / "data/train/csn-rgb/history.csv"
-    train = ("python", "-m", "pipeline", "train", "csn-rgb")
+    history = project.folder / "data/train/vgg_lstm-rgb/history.csv"
+    train = ("python", "-m", "pipeline", "train", "vgg_lstm-rgb")
     project.run(*train)
     unbroken = history.read_text()
     history.unlink()
@@ -102,5 +107,5 @@ def checkpoints_since(project, started):
 def test_a_model_that_params_do_not_list_is_an_error_that_lists_those_there_are(project, first_run):
     done = project.run("python", "-m", "pipeline", "train", "resnet", check=False)
     assert done.returncode == 1
-    assert "models has no 'resnet'; params.yaml lists csn-rgb" in done.stderr
+    assert "models has no 'resnet'; params.yaml lists vgg_lstm-rgb" in done.stderr
     assert "Traceback" not in done.stderr
