@@ -5,30 +5,8 @@ import json
 from dataclasses import asdict, replace
 
 from pipeline.report import comparison
-from pipeline.report.comparison import Row
+from tests.report.example import CSN
 
-CSN = Row(
-    architecture="csn",
-    stream="rgb",
-    seed=0,
-    clip_accuracy=0.875,
-    video_accuracy=0.92,
-    video_accuracy_ci95=(0.85, 0.97),
-    parameters=220_000,
-    size_bytes=3_000_000,
-    train_seconds=90.0,
-    gflops=1.25,
-    latency_ms=31.0,
-    data_wait_fraction=0.01,
-    split=1,
-    test_clips=126,
-    test_groups=42,
-    classes=6,
-    dataset_hash="abc",
-    precision="float32",
-    hardware="a laptop",
-    threads=2,
-)
 VGG = replace(CSN, architecture="vgg_lstm", video_accuracy=0.95, video_accuracy_ci95=(0.9, 1.0))
 
 

@@ -6,31 +6,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from pipeline.report import curves, models_part
-from pipeline.report.comparison import Row
 from pipeline.report.models_part import Judged
+from tests.report.example import CSN as BEST
 
-BEST = Row(
-    architecture="csn",
-    stream="rgb",
-    seed=0,
-    clip_accuracy=0.875,
-    video_accuracy=0.92,
-    video_accuracy_ci95=(0.85, 0.97),
-    parameters=220_000,
-    size_bytes=3_000_000,
-    train_seconds=90.0,
-    gflops=1.25,
-    latency_ms=31.0,
-    data_wait_fraction=0.01,
-    split=1,
-    test_clips=126,
-    test_groups=42,
-    classes=6,
-    dataset_hash="abc",
-    precision="float32",
-    hardware="a laptop",
-    threads=2,
-)
 NEAR = replace(BEST, architecture="vgg_lstm", video_accuracy=0.9, video_accuracy_ci95=(0.8, 0.95))
 FAR = replace(
     BEST,

@@ -1,0 +1,26 @@
+"""A row of a comparison, as the tests of the report need one."""
+
+from pipeline.report.comparison import Row
+
+CSN = Row(
+    architecture="csn",
+    stream="rgb",
+    seed=0,
+    clip_accuracy=0.875,
+    video_accuracy=0.92,
+    video_accuracy_ci95=(0.85, 0.97),
+    parameters=220_000,
+    size_bytes=3_000_000,
+    train_seconds=90.0,
+    gflops=1.25,
+    latency_ms=31.0,
+    data_wait_fraction=0.01,
+    split=1,
+    test_clips=126,
+    test_groups=42,
+    classes=6,
+    dataset_hash="abc",
+    precision="float32",
+    hardware="a laptop",
+    threads=2,
+)
