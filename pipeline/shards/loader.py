@@ -99,7 +99,8 @@ def evaluation_windows(
 
     def windows_of(record: Window) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         chosen = _window(record, positions, stream, frames, stride_steps)
-        x = tf.stack(tf.split(centred(chosen, crop), windows))
+        x = centred(chosen, crop)
+        x = tf.reshape(x, [windows, frames, *x.shape[1:]])
         return x, tf.repeat(record["label"], windows), tf.repeat(record["clip"], windows)
 
     clips = _records(files, labels, stream, memory)
