@@ -113,7 +113,11 @@ def _learning(models: Sequence[Judged]) -> str:
         for name, row in gaps.items()
         if row["accuracy"] - row["val_accuracy"] > 0.1
     ]
-    text = "A dot marks the epoch whose weights were kept: that of the least validation loss. "
+    text = (
+        "A dot marks the epoch whose weights were kept: that of the least validation loss. "
+        "Training is measured on windows as it sees them (cropped, recoloured, and blended where "
+        "train.mixup is above 0), which are harder than those of validation. "
+    )
     if over:
         return f"{text}There, these did far better in training than in validation: {_listed(over)}."
     return f"{text}There, none did better in training than in validation by over 10 points."
