@@ -121,10 +121,13 @@ def _records(
     def decode(record: Window) -> Window:
         return record | {"pictures": _decode(record["pictures"], stream)}
 
-    parsed = tf.data.TFRecordDataset([str(file) for file in sorted(files)]).map(
-        parse, num_parallel_calls=tf.data.AUTOTUNE
-    )
-    records = parsed.filter(lambda record: record["label"] >= 0)
+    def is_labelled(example: tf.Tensor) -> tf.Tensor:
+        clip = tf.io.parse_single_example(example, {"clip": _FEATURES[stream]["clip"]})["clip"]
+        return label_of.lookup(clip) >= 0
+
+    # Clips of other splits are left out before their pictures are taken from the example.
+    examples = tf.data.TFRecordDataset([str(file) for file in sorted(files)]).filter(is_labelled)
+    records = examples.map(parse, num_parallel_calls=tf.data.AUTOTUNE)
     decoded = records.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
     return decoded.cache() if _nbytes(decoded, len(labels)) <= memory else records
 
@@ -153,7 +156,10 @@ def _decode(jpegs: tf.Tensor, stream: Stream) -> tf.Tensor:
     def decode(jpeg: tf.Tensor) -> tf.Tensor:
         return tf.io.decode_jpeg(jpeg, channels=channels)
 
-    pictures = tf.map_fn(decode, jpegs, fn_output_signature=tf.uint8)
+    if jpegs.shape[0] is None:
+        pictures = tf.map_fn(decode, jpegs, fn_output_signature=tf.uint8)
+    else:
+        pictures = tf.stack([decode(jpeg) for jpeg in tf.unstack(jpegs)])
     return pictures if stream == "rgb" else tf.concat(tf.split(pictures, 2, axis=2), axis=-1)
 
 
