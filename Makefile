@@ -17,13 +17,15 @@ setup: $(VENV)/.installed ## make .venv from the pinned requirements
 $(VENV)/.installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 	  { echo "Python 3.11 to 3.13 is needed; $(PYTHON) is $$($(PYTHON) -V). Set PYTHON=python3.11"; exit 1; }
+	@# uv installs in a third of pip's time; where it is missing, pip brings the pinned one.
 	@if command -v uv >/dev/null; then \
-	  uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) && \
-	  uv pip sync --quiet --require-hashes --python $(VENV)/bin/python requirements.txt; \
+	  uv venv --quiet --allow-existing --python $(PYTHON) $(VENV); \
 	else \
-	  $(PYTHON) -m venv $(VENV) && \
-	  $(VENV)/bin/python -m pip install --quiet --no-deps --no-compile --require-hashes -r requirements.txt; \
+	  $(PYTHON) -m venv $(VENV) && sed -n '/^uv==/,/[^\\]$$/p' requirements.txt | \
+	    $(VENV)/bin/python -m pip install --quiet --require-hashes -r /dev/stdin; \
 	fi
+	@uv pip sync --quiet --require-hashes --python $(VENV)/bin/python requirements.txt || \
+	  $(VENV)/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements.txt
 	@touch $@
 
 repro: setup ## run the whole pipeline, bring MLflow up to date, print the table
