@@ -38,7 +38,6 @@ class LiveRun:
         self._thread = Thread(target=self._work, name="mlflow", daemon=True)
 
     def __enter__(self) -> Self:
-        self._queue.put(([], None))  # so that the run shows before its first epoch ends
         self._thread.start()
         return self
 
@@ -58,15 +57,14 @@ class LiveRun:
         self._thread.join(self._patience)
 
     def _work(self) -> None:
-        # Here, since importing MLflow takes seconds.
+        waiting, status = self._queue.get()
+        # Here, after the first epoch: importing MLflow takes seconds, and tracing a model likewise,
+        # so that both at once would fight for the interpreter.
         from pipeline.tracking.session import FAILURES, Session
 
         session = Session(self._record, self._tracking_uri)
-        waiting: list[_Point] = []
-        status, warned = None, False
-        while status is None:
-            points, status = self._queue.get()
-            waiting += points
+        warned = False
+        while True:
             try:
                 session.send(waiting, status)
             except FAILURES as error:
@@ -77,6 +75,10 @@ class LiveRun:
                 warned = True
             else:
                 waiting = []
+            if status is not None:
+                return
+            points, status = self._queue.get()
+            waiting += points
 
 
 _Point = tuple[str, float, int, int]  # name, value, milliseconds since 1970, epoch
