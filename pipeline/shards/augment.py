@@ -37,12 +37,13 @@ def augmented(window: Window, draws: Window, crop: int, how: Augmentation) -> tf
     """A random crop of the window, float32 [T, crop, crop, C]; `draws` are in [0, 1) by name."""
     box = _random_box(_size(window), draws, how)
     flip = tf.logical_and(how.flip, draws["flip"] < 0.5)
-    x = _part(window, box)
+    part = _part(window, box)
+    part = tf.cond(flip, lambda: tf.reverse(part, [2]), lambda: part)
+    # Before it is scaled up, a crop has fewer pixels to mirror and to colour.
+    x = tf.cast(part, tf.float32)
     if "scale" not in window:
-        # Before it is scaled up, a crop has fewer pixels to colour.
         x = _recoloured(x, draws, how.jitter)
     x = _resized(x, crop)
-    x = tf.cond(flip, lambda: tf.reverse(x, [2]), lambda: x)
     return _in_pixels(x, window["scale"], box, flip) if "scale" in window else x
 
 
@@ -68,11 +69,10 @@ def _random_box(size: tuple[tf.Tensor, tf.Tensor], draws: Window, how: Augmentat
 
 
 def _part(window: Window, box: Box) -> tf.Tensor:
-    """The box of every frame, float32."""
+    """The box of every frame."""
     pictures = window["pictures"]
     frames, channels = pictures.shape[0], pictures.shape[3]
-    part = tf.slice(pictures, [0, box.top, box.left, 0], [frames, box.height, box.width, channels])
-    return tf.cast(part, tf.float32)
+    return tf.slice(pictures, [0, box.top, box.left, 0], [frames, box.height, box.width, channels])
 
 
 def _resized(x: tf.Tensor, crop: int) -> tf.Tensor:

@@ -3,7 +3,7 @@
 A window is `frames` frames of a clip, `stride_steps` sampled frames apart; a clip that is too short
 starts over. Of a clip, only the JPEGs that its windows need are decoded, unless all clips of a data
 set fit into `memory`: then each is decoded once and kept. Everything drawn at random is a function
-of seed, epoch and clip, so that training can go on at any epoch as if it had never stopped.
+of seed and epoch, so that training can go on at any epoch as if it had never stopped.
 """
 
 from collections.abc import Mapping, Sequence
@@ -65,11 +65,12 @@ def training_windows(
         held = min(len(labels), _SHUFFLED)
         order = records.shuffle(held, _mixed(seed, number), reshuffle_each_iteration=False)
         # Clips that extraction had to leave out are made up for by others.
-        chosen = order.repeat().take(steps * batch_size)
-        return chosen.map(lambda record: record | {"epoch": number})
+        windows = steps * batch_size
+        drawn = tf.random.stateless_uniform([windows, len(DRAWS)], [seed, number])
+        return tf.data.Dataset.zip(order.repeat(), tf.data.Dataset.from_tensor_slices(drawn))
 
-    def window(record: Window) -> tuple[tf.Tensor, tf.Tensor]:
-        draws = _draws(seed, record)
+    def window(record: Window, drawn: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        draws = dict(zip(DRAWS, tf.unstack(drawn), strict=True))
         chosen = _window(record, draws["start"], stream, frames, stride_steps)
         return augmented(chosen, draws, crop, how), record["label"]
 
@@ -186,11 +187,3 @@ def _window(
 def _mixed(seed: int, epoch: tf.Tensor) -> tf.Tensor:
     """One number from both, another for each pair."""
     return tf.random.stateless_uniform([], [seed, epoch], 0, 1 << 62, tf.int64)
-
-
-def _draws(seed: int, record: Window) -> Window:
-    """Random numbers in [0, 1) by name, for one window of the record's clip in its epoch."""
-    clip = tf.strings.to_hash_bucket_fast(record["clip"], (1 << 31) - 1)
-    state = tf.random.fold_in([tf.constant(seed, tf.int64), record["epoch"]], clip)
-    draws = tf.unstack(tf.random.stateless_uniform([len(DRAWS)], state))
-    return dict(zip(DRAWS, draws, strict=True))
