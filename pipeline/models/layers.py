@@ -12,6 +12,7 @@ from keras import layers, ops
 
 # Brings both streams to about [-1, 1]: rgb from 0..255, flow from a few pixels a sampled step.
 SCALE = {"rgb": (1 / 127.5, -1.0), "flow": (1 / 4, 0.0)}
+CHANGE = 2.0  # from one frame to the next, pixels change by less than they differ in a frame
 
 
 def rescaled_input(input_shape: tuple[int, ...], stream: str) -> tuple[Any, Any]:
@@ -37,11 +38,25 @@ def unfold_time(x: Any, frames: int) -> Any:
     return ops.reshape(x, (-1, frames, *x.shape[1:]))
 
 
+def with_change(x: Any) -> Any:
+    """[batch, T, H, W, C] to 2C channels: each frame and its difference to the one before.
+
+    The "RGB difference" of temporal segment networks (Wang et al. 2016); 0 for the first frame.
+    """
+    first, later = ops.split(x, [1], axis=1)
+    earlier, _ = ops.split(x, [x.shape[1] - 1], axis=1)
+    change = ops.concatenate([ops.zeros_like(first), CHANGE * (later - earlier)], axis=1)
+    return ops.concatenate([x, change], axis=-1)
+
+
 def lstm_over_frames(
     x: Any, frame_features: Callable[[Any], Any], *, units: int, dropout: float
 ) -> Any:
-    """[batch, T, H, W, C] to [batch, units]: features a frame, an LSTM over them, its mean."""
-    features = unfold_time(frame_features(fold_time(x)), x.shape[1])
+    """[batch, T, H, W, C] to [batch, units]: features a frame, an LSTM over them, its mean.
+
+    A frame comes with its change: alone, it tells one room from another better than actions.
+    """
+    features = unfold_time(frame_features(fold_time(with_change(x))), x.shape[1])
     features = layers.Dropout(dropout)(features)
     features = layers.LSTM(units, return_sequences=True)(features)
     return layers.GlobalAveragePooling1D()(features)

@@ -1,4 +1,4 @@
-"""ResNet+LSTM: a small residual network on each frame (He 2016), then an LSTM over the frames."""
+"""ResNet+LSTM: a small residual network (He 2016) on each frame and its change, then an LSTM."""
 
 from typing import Any
 

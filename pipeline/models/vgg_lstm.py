@@ -1,4 +1,4 @@
-"""VGG+LSTM: a VGG-style network on each frame (Simonyan 2015), then an LSTM over the frames."""
+"""VGG+LSTM: a VGG-style network (Simonyan 2015) on each frame and its change, then an LSTM."""
 
 from typing import Any
 

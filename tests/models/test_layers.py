@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.models.layers import DepthwiseConv3D, FusedBatchNormalization
+from pipeline.models.layers import DepthwiseConv3D, FusedBatchNormalization, with_change
 
 
 def values_and_gradients(layer, x):
@@ -71,3 +71,11 @@ def test_frozen_batch_normalization_does_not_follow_the_batch():
     layer.trainable = False
     layer(tf.ones((2, 5, 5, 4)), training=True)
     np.testing.assert_array_equal(layer.moving_mean, np.zeros(4))
+
+
+def test_a_frame_comes_with_its_change_since_the_one_before():
+    x = np.random.default_rng(0).normal(size=(2, 4, 3, 3, 2)).astype(np.float32)
+    y = with_change(tf.constant(x)).numpy()
+    np.testing.assert_array_equal(y[..., :2], x)
+    np.testing.assert_array_equal(y[:, 0, ..., 2:], np.zeros((2, 3, 3, 2)))
+    np.testing.assert_allclose(y[:, 1:, ..., 2:], 2 * (x[:, 1:] - x[:, :-1]), atol=1e-6)
