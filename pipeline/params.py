@@ -73,6 +73,18 @@ class Model(Section):
     architecture: Architecture
     stream: Stream
     seed: int = Field(ge=0)
+    backbone: str = Field(default="scratch", min_length=1)
+    fine_tune: bool = False
+
+    @model_validator(mode="after")
+    def _a_backbone_sees_frames(self) -> Self:
+        takes_one = self.architecture in ("vgg_lstm", "resnet_lstm") and self.stream == "rgb"
+        if self.backbone != "scratch" and not takes_one:
+            raise ValueError(
+                f"backbone is {self.backbone}, but only vgg_lstm and resnet_lstm on rgb take one; "
+                f"here it is {self.architecture} on {self.stream}"
+            )
+        return self
 
 
 class Evaluate(Section):

@@ -40,6 +40,11 @@ def test_the_committed_params_are_valid_and_compare_all_architectures():
         ("dataset", {"split": 4}, r"dataset\.split: .*1, 2 or 3 \(value: 4\)"),
         ("extract", {"width": 127}, r"extract\.width: .*multiple of 2 \(value: 127\)"),
         ("models", {"x": {"architecture": "vit", "stream": "rgb", "seed": 0}}, r"'vit'"),
+        (
+            "models",
+            {"x": {"architecture": "csn", "stream": "rgb", "seed": 0, "backbone": "mobilenet"}},
+            r"only vgg_lstm and resnet_lstm on rgb take one; here it is csn on rgb",
+        ),
         ("models", {"a/b": {"architecture": "csn", "stream": "rgb", "seed": 0}}, r"models.*a/b"),
     ],
 )

@@ -1,9 +1,11 @@
 """The table of architectures, and the one way to build them."""
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 
+from pipeline.models.backbone import SCRATCH, pretrained_lstm
 from pipeline.models.csn import csn
 from pipeline.models.r2plus1d import r2plus1d
 from pipeline.models.resnet_lstm import resnet_lstm
@@ -25,12 +27,21 @@ def build(
     seed: int = 0,
     stream: str = "rgb",
     dropout: float = 0.5,
+    backbone: str = SCRATCH,
+    fine_tune: bool = False,
 ) -> keras.Model:
     """New network for windows of ``input_shape`` (T, H, W, C); same seed, same weights.
 
-    Input: float32, rgb 0..255 or flow in pixels. Output: softmax probabilities, float32.
+    Input: float32, rgb 0..255 or flow in pixels. Output: softmax probabilities, float32. A
+    pretrained `backbone` takes the place of the CNN of the two LSTM networks.
     """
     keras.utils.set_random_seed(seed)
-    return ARCHITECTURES[architecture](
-        input_shape=input_shape, classes=classes, stream=stream, dropout=dropout
-    )
+    given: dict[str, Any] = {
+        "input_shape": input_shape,
+        "classes": classes,
+        "stream": stream,
+        "dropout": dropout,
+    }
+    if backbone == SCRATCH:
+        return ARCHITECTURES[architecture](**given)
+    return pretrained_lstm(**given, backbone=backbone, fine_tune=fine_tune)

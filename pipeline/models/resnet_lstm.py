@@ -5,7 +5,13 @@ from typing import Any
 import keras
 from keras import layers
 
-from pipeline.models.layers import classifier, lstm_over_frames, normalized, rescaled_input
+from pipeline.models.layers import (
+    classifier,
+    lstm_over_frames,
+    normalized,
+    rescaled_input,
+    with_change,
+)
 
 # Numbers: (channels, stride) of each residual block.
 STEM = 24
@@ -44,5 +50,5 @@ def resnet_lstm(
 ) -> keras.Model:
     """The whole network for windows of ``input_shape`` (T, H, W, C)."""
     inputs, x = rescaled_input(input_shape, stream)
-    x = lstm_over_frames(x, frame_features, units=UNITS, dropout=dropout)
+    x = lstm_over_frames(with_change(x), frame_features, UNITS, dropout)
     return keras.Model(inputs, classifier(x, classes, dropout), name="resnet_lstm")

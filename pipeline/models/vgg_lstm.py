@@ -5,7 +5,13 @@ from typing import Any
 import keras
 from keras import layers
 
-from pipeline.models.layers import classifier, lstm_over_frames, normalized, rescaled_input
+from pipeline.models.layers import (
+    classifier,
+    lstm_over_frames,
+    normalized,
+    rescaled_input,
+    with_change,
+)
 
 # Numbers: channels of the 3x3 convolutions between one 2x2 max pooling and the next.
 STEM = 24
@@ -34,5 +40,5 @@ def vgg_lstm(
 ) -> keras.Model:
     """The whole network for windows of ``input_shape`` (T, H, W, C)."""
     inputs, x = rescaled_input(input_shape, stream)
-    x = lstm_over_frames(x, frame_features, units=UNITS, dropout=dropout)
+    x = lstm_over_frames(with_change(x), frame_features, UNITS, dropout)
     return keras.Model(inputs, classifier(x, classes, dropout), name="vgg_lstm")

@@ -40,6 +40,13 @@ class Row:
     precision: str
     hardware: str
     threads: int
+    backbone: str = "scratch"
+
+    @property
+    def network(self) -> str:
+        """The architecture, and whether ImageNet trained its CNN."""
+        pretrained = self.backbone != "scratch"
+        return f"{self.architecture}, pretrained" if pretrained else self.architecture
 
 
 def write_json(path: Path, rows: Sequence[Row]) -> None:
@@ -77,7 +84,7 @@ def markdown(rows: Sequence[Row]) -> str:
 def _line(row: Row) -> str:
     low, high = row.video_accuracy_ci95
     cells = (
-        row.architecture,
+        row.network,
         row.stream,
         row.seed,
         f"{row.video_accuracy:.1%} ({low:.1%} – {high:.1%})",
@@ -128,5 +135,5 @@ def figure(rows: Sequence[Row]) -> Figure:
 def _point(panel: Axes, cost: float, row: Row) -> None:
     low, high = row.video_accuracy_ci95
     error = [[row.video_accuracy - low], [high - row.video_accuracy]]
-    name = f"{row.architecture} {row.stream} {row.seed}"
+    name = f"{row.network} {row.stream} {row.seed}"
     panel.errorbar(cost, row.video_accuracy, yerr=error, fmt="o", capsize=3, label=name)

@@ -140,7 +140,7 @@ def _ranked(rows: Sequence[Row]) -> list[Row]:
 
 def _name(row: Row) -> str:
     seed = f", seed {row.seed}" if row.seed else ""
-    return f"{row.architecture} ({row.stream}{seed})"
+    return f"{row.network} ({row.stream}{seed})"
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -58,8 +58,12 @@ def _judged(name: str) -> Judged:
 
 
 def _fusions(params: Params) -> list[list[str]]:
-    """The pairs (rgb, flow) of models that share architecture and seed."""
-    names = {(m.architecture, m.seed, m.stream): name for name, m in params.models.items()}
+    """The pairs (rgb, flow) of models that share architecture and seed, trained from scratch."""
+    names = {
+        (m.architecture, m.seed, m.stream): name
+        for name, m in params.models.items()
+        if m.backbone == "scratch"
+    }
     return [
         [name, names[architecture, seed, "flow"]]
         for (architecture, seed, stream), name in names.items()
@@ -77,6 +81,7 @@ def _row(params: Params, names: list[str]) -> Row:
         architecture=params.models[names[0]].architecture,
         stream="+".join(params.models[name].stream for name in names),
         seed=params.models[names[0]].seed,
+        backbone=params.models[names[0]].backbone,
         **_accuracies(windows, resamples=params.evaluate.resamples),
         **{cost: sum(record[cost] for record in records) for cost in _COSTS},
         latency_ms=sum(metric["latency_ms"] for metric in metrics),

@@ -41,6 +41,8 @@ def run(params: Params, model: str) -> None:
         classes=len(windows.classes),
         seed=windows.model.seed,
         stream=windows.model.stream,
+        backbone=windows.model.backbone,
+        fine_tune=windows.model.fine_tune,
     )
     state = STATE / "train" / known["key"][:16]
     with LiveRun(known, tracking_uri=tracking_uri()) as live:
@@ -75,6 +77,7 @@ def _known(params: Params, model: str, windows: Windows) -> dict[str, Any]:
         "params": params.train.model_dump(),
         "dataset_hash": _hash_of(SHARDS, "*.tfrecord"),
         "clips": windows.fingerprint,
+        "backbone_hash": _hash_of_file(windows.model.backbone),
     }
     code = [_hash_of(Path(__file__).parents[1] / package, "*.py") for package in CODE]
     key = hashlib.sha256(json.dumps([made_of, code], sort_keys=True).encode()).hexdigest()
@@ -124,6 +127,12 @@ def _hash_of(folder: Path, pattern: str) -> str:
         digest.update(path.name.encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def _hash_of_file(name: str) -> str:
+    """Hash of the file of that name; empty if there is none."""
+    path = Path(name)
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
 def _git_revision() -> str:

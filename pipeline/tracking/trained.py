@@ -15,7 +15,7 @@ from typing import Any
 KEY = "pipeline.key"
 FINGERPRINT = "pipeline.fingerprint"
 EPOCH = "epoch/"  # begins the names of metrics with a value an epoch
-_PARAMS = ("architecture", "stream", "seed", "precision")
+_PARAMS = ("architecture", "backbone", "fine_tune", "stream", "seed", "precision")
 # The one column of a history that a second training of the same model need not repeat.
 SECONDS = f"{EPOCH}seconds"
 

@@ -43,8 +43,8 @@ def _convolution(layer: Any, outputs: int) -> int:
     return outputs * int(math.prod(layer.kernel.shape[:-1]))
 
 
-def _depthwise(layer: DepthwiseConv3D, outputs: int) -> int:
-    return outputs * math.prod(layer.kernel_size)
+def _depthwise(layer: Any, outputs: int) -> int:
+    return outputs * int(math.prod(layer.kernel_size))
 
 
 def _recurrent(layer: Any, outputs: int) -> int:
@@ -58,6 +58,7 @@ _MULTIPLY_ADDS: dict[type, Callable[[Any, int], int]] = {
     layers.Conv2D: _convolution,
     layers.Conv3D: _convolution,
     layers.Dense: _convolution,
+    layers.DepthwiseConv2D: _depthwise,
     DepthwiseConv3D: _depthwise,
     layers.LSTM: _recurrent,
 }

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from pipeline.errors import ParamsError
 from pipeline.models import ARCHITECTURES, build
 
 WINDOW = (4, 16, 16)
@@ -78,3 +79,37 @@ def test_same_seed_same_weights():
     ]
     assert all(equal)
     assert not np.array_equal(first.get_weights()[0], other.get_weights()[0])
+
+
+def pretrained(tmp_path, **given):
+    """A CNN+LSTM on weights in a file, as ImageNet's would be."""
+    weights = tmp_path / "weights.h5"
+    shape = {"input_shape": (32, 32, 3), "alpha": 0.25, "include_top": False}
+    keras.applications.MobileNet(**shape, weights=None).save(weights)
+    model = build("vgg_lstm", input_shape=(4, 32, 32, 3), classes=3, backbone=str(weights), **given)
+    return model, keras.models.load_model(weights, compile=False)
+
+
+def test_a_backbone_brings_its_weights_and_keeps_them(tmp_path):
+    model, backbone = pretrained(tmp_path)
+    assert {variable.path.partition("/")[0] for variable in model.trainable_variables} == {
+        "lstm",
+        "probabilities",
+    }
+    name = "conv_pw_3"
+    np.testing.assert_array_equal(
+        model.get_layer(name).kernel.numpy(), backbone.get_layer(name).kernel.numpy()
+    )
+
+
+def test_a_backbone_is_trained_along_if_asked(tmp_path):
+    model, _ = pretrained(tmp_path, fine_tune=True)
+    assert model.get_layer("conv_pw_3").trainable
+    assert not model.get_layer("conv_pw_3_bn").trainable
+
+
+def test_a_backbone_that_is_no_weight_file_is_an_error(tmp_path):
+    (tmp_path / "text.h5").write_text("no weights")
+    for name, said in (("mobilnet", "nor a file"), (str(tmp_path / "text.h5"), "gives no weights")):
+        with pytest.raises(ParamsError, match=said):
+            build("vgg_lstm", input_shape=(4, 32, 32, 3), classes=3, backbone=name)

@@ -36,6 +36,13 @@ def test_the_table_for_people_puts_the_best_first_and_says_what_was_measured_on_
     assert "a laptop, 2 threads" in caption
 
 
+def test_the_table_tells_a_pretrained_network_from_one_from_scratch():
+    pretrained = replace(VGG, backbone="mobilenet")
+    _, _, first, second, *_ = comparison.markdown([pretrained, CSN]).splitlines()
+    assert first.startswith("| vgg_lstm, pretrained | rgb |")
+    assert second.startswith("| csn | rgb |")
+
+
 def test_the_figure_has_a_panel_a_cost_and_a_point_a_row():
     panels = comparison.figure([CSN, VGG]).axes
     assert [panel.get_xlabel() for panel in panels] == [
