@@ -11,6 +11,8 @@ import yaml
 ROOT = Path(__file__).parents[1]
 ORDER = [
     "__main__",
+    "arrivals",
+    "worktree",
     "stages",
     "report",
     "style",
@@ -21,6 +23,7 @@ ORDER = [
     "data",
     "video",
     "params",
+    "graph",
     "errors",
 ]
 # They are the interface of all stages, or, like tracking, do not change what a stage makes.
