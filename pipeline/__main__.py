@@ -19,6 +19,7 @@ COMMANDS = {
     "explore": "look at the clips: figures, numbers and a report",
     "compare": "put all models into one table",
     "track": "bring MLflow up to date with what is on disk",
+    "promote": "let the best model challenge the champion in MLflow",
     "inspect": "print what is in a shard, and show a clip as a picture",
 }
 

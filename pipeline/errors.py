@@ -23,3 +23,7 @@ class ShardError(PipelineError):
 
 class TrainingError(PipelineError):
     """Training cannot go on, for instance because the loss is not a number."""
+
+
+class TrackingError(PipelineError):
+    """MLflow is away where nothing can be done without it."""

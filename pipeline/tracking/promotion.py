@@ -1,0 +1,148 @@
+"""The champion: the registered model that a better one must beat by more than chance."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+
+from pipeline.errors import TrackingError
+from pipeline.tracking.runs import upsert
+from pipeline.tracking.session import FAILURES
+
+MODEL = "video-classification"
+CHAMPION = "champion"
+LEVEL = 0.05  # a champion is replaced if chance alone would do it less often
+FLIPS = 10_000
+_ANSWERS = "answers.json"
+_VERDICT = "promotion.verdict"
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model made of each test clip: its group, and whether the model was right."""
+
+    classes: tuple[str, ...]
+    groups: Mapping[str, str]
+    right: Mapping[str, bool]
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """Whether a challenger became champion, and why or why not."""
+
+    model: str
+    version: str
+    promoted: bool
+    verdict: str
+
+
+def promote(
+    model_dir: Path, evaluation_dir: Path, answers: Answers, *, tracking_uri: str
+) -> Promotion:
+    """Register the model, once, and let it take the alias if it beats the present champion."""
+    run_id = upsert(model_dir, evaluation_dir, tracking_uri=tracking_uri)
+    try:
+        if run_id is None:
+            raise OSError("it did not take the model's run")
+        return _challenge(tracking_uri, model_dir.name, run_id, answers)
+    except FAILURES as error:
+        raise TrackingError(
+            f"MLflow at {tracking_uri} failed; promote again once it is back: {error}"
+        ) from error
+
+
+def _challenge(tracking_uri: str, model: str, run_id: str, answers: Answers) -> Promotion:
+    client = MlflowClient(tracking_uri, registry_uri=tracking_uri)
+    challenger = _register(client, run_id, answers)
+    promoted, reason = _judge(client, challenger, _champion(client), answers)
+    verdict = f"{model} (version {challenger.version}) {reason}"
+    if promoted:
+        client.set_registered_model_alias(MODEL, CHAMPION, challenger.version)
+    client.set_model_version_tag(MODEL, challenger.version, _VERDICT, verdict)
+    return Promotion(model, str(challenger.version), promoted, verdict)
+
+
+def chance(challenger: Answers, champion: Answers) -> float:
+    """How often as large a lead would come about by chance: a sign-flip test over groups.
+
+    Clips of a group are near-duplicates: the two models swap places for whole groups at a time.
+    """
+    leads: dict[str, int] = {}
+    for clip in challenger.right.keys() & champion.right.keys():
+        lead = int(challenger.right[clip]) - int(champion.right[clip])
+        leads[challenger.groups[clip]] = leads.get(challenger.groups[clip], 0) + lead
+    by_group = np.array([leads[group] for group in sorted(leads)])
+    signs = np.random.default_rng(0).choice([-1, 1], size=(FLIPS, len(by_group)))
+    as_large = np.count_nonzero(signs @ by_group >= by_group.sum())
+    return float((as_large + 1) / (FLIPS + 1))
+
+
+def _register(client: MlflowClient, run_id: str, answers: Answers) -> ModelVersion:
+    """The version of the run's model; made if there is none."""
+    known = client.search_model_versions(f"name = '{MODEL}' and run_id = '{run_id}'")
+    if known:
+        return known[0]
+    # First, so that no version is without them.
+    client.log_dict(run_id, _as_json(answers), _ANSWERS)
+    try:
+        client.create_registered_model(MODEL)
+    except MlflowException:
+        client.get_registered_model(MODEL)  # there already, or MLflow says what is wrong
+    (output,) = client.get_run(run_id).outputs.model_outputs
+    model = client.get_logged_model(output.model_id)
+    return client.create_model_version(
+        MODEL, model.artifact_location, run_id, model_id=model.model_id
+    )
+
+
+def _champion(client: MlflowClient) -> ModelVersion | None:
+    alias = client.get_registered_model(MODEL).aliases.get(CHAMPION)
+    return client.get_model_version(MODEL, alias) if alias else None
+
+
+def _judge(
+    client: MlflowClient, challenger: ModelVersion, champion: ModelVersion | None, answers: Answers
+) -> tuple[bool, str]:
+    """Whether the challenger is to be promoted, and what is to be said of it."""
+    if champion is None:
+        return True, "is the first champion"
+    if champion.version == challenger.version:
+        return False, "is the champion already"
+    other = _answers_of(client, champion)
+    shared = answers.right.keys() & other.right.keys()
+    if answers.classes != other.classes or not shared:
+        return False, (
+            f"cannot be compared with the champion (version {champion.version}): they were tested "
+            f"on other classes or clips; remove the alias {CHAMPION} in MLflow to begin anew"
+        )
+    scores = (sum(each.right[clip] for clip in shared) for each in (answers, other))
+    p = chance(answers, other)
+    better = p < LEVEL
+    return better, (
+        f"{'beats' if better else 'does not beat'} the champion (version {champion.version}) by "
+        f"more than chance: {' against '.join(map(str, scores))} of {len(shared)} test clips right "
+        f"(p = {p:.3f}, over groups)"
+    )
+
+
+def _as_json(answers: Answers) -> dict[str, object]:
+    clips = {clip: [answers.groups[clip], right] for clip, right in answers.right.items()}
+    return {"classes": list(answers.classes), "clips": clips}
+
+
+def _answers_of(client: MlflowClient, version: ModelVersion) -> Answers:
+    with TemporaryDirectory() as folder:
+        path = Path(client.download_artifacts(str(version.run_id), _ANSWERS, folder))
+        document = json.loads(path.read_text(encoding="utf-8"))
+    clips = document["clips"]
+    return Answers(
+        tuple(document["classes"]),
+        {clip: group for clip, (group, _) in clips.items()},
+        {clip: right for clip, (_, right) in clips.items()},
+    )
