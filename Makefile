@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Where it is set, every start would compile TensorFlow anew: 15 s more, each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup repro test lint mlflow
+.PHONY: help setup repro test lint mlflow airflow retrain
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -43,3 +43,17 @@ lint: setup ## run the linters and the type checker
 
 mlflow: setup ## serve the MLflow UI on 127.0.0.1:5000
 	mlflow/serve
+
+airflow: $(VENV)/.airflow ## run Airflow on 127.0.0.1:8080, until it is stopped
+	airflow/serve
+
+retrain: $(VENV)/.airflow ## trigger the DAG retrain and follow it; PARAMS='{"dataset.split": 2}'
+	@python airflow/trigger.py retrain '$(or $(PARAMS),{})'
+
+$(VENV)/.airflow: $(VENV)/.installed requirements-airflow.txt
+	@if command -v uv >/dev/null; then \
+	  uv pip install --quiet --no-deps --require-hashes --python $(VENV)/bin/python -r requirements-airflow.txt; \
+	else \
+	  $(VENV)/bin/python -m pip install --quiet --no-deps --no-compile --require-hashes -r requirements-airflow.txt; \
+	fi
+	@touch $@
