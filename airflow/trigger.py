@@ -51,6 +51,16 @@ class Airflow:
         return answer.json()
 
 
+def run_to_the_end(airflow: Airflow, dag: str, params: dict[str, Any]) -> str:
+    """Trigger the DAG with `params` for its form, and follow the run; its state at the end."""
+    made = airflow.post(f"dags/{dag}/dagRuns", {"logical_date": None, "conf": params})
+    run = made["dag_run_id"]
+    log.info("%s/dags/%s/runs/%s", ADDRESS, dag, run)
+    state = follow(airflow, f"dags/{dag}/dagRuns/{run}")
+    log.info("the run's state: %s", state)
+    return state
+
+
 def follow(airflow: Airflow, run: str) -> str:
     """Log each change of a task's state until the run ends; the run's state."""
     seen: dict[tuple[str, int], str] = {}
@@ -82,17 +92,16 @@ def main() -> int:
     parser.add_argument("params", nargs="?", type=json.loads, default={})
     parser.add_argument("--ready", action="store_true", help="only tell whether all is up")
     options = parser.parse_args()
-    airflow = Airflow(ADDRESS, HOME / "passwords.json")
-    if options.ready:
-        return int(not ready(airflow))
-    made = airflow.post(
-        f"dags/{options.dag}/dagRuns", {"logical_date": None, "conf": options.params}
-    )
-    run = made["dag_run_id"]
-    log.info("%s/dags/%s/runs/%s", ADDRESS, options.dag, run)
-    state = follow(airflow, f"dags/{options.dag}/dagRuns/{run}")
-    log.info("the run's state: %s", state)
-    return int(state != "success")
+    try:
+        airflow = Airflow(ADDRESS, HOME / "passwords.json")
+        if options.ready:
+            return int(not ready(airflow))
+        return int(run_to_the_end(airflow, options.dag, options.params) != "success")
+    except requests.HTTPError as error:
+        log.error("%s", error)  # noqa: TRY400 - the answer says what is wrong
+    except OSError as error:
+        log.error("Airflow at %s is away; `make airflow` starts it: %s", ADDRESS, error)  # noqa: TRY400
+    return 1
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ def test_a_stage_depends_on_its_module_and_on_the_packages_that_it_joins(name):
     assert listed - {"pipeline/stages/windows.py"} == needed
 
 
-@pytest.mark.parametrize("library", ["mlflow", "docker"])
+@pytest.mark.parametrize("library", ["airflow", "mlflow", "docker"])
 def test_no_folder_hides_a_library_of_its_name(library):
     assert not (ROOT / library / "__init__.py").exists()
 
