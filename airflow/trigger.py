@@ -9,10 +9,12 @@ import logging
 import os
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import requests
+from requests.adapters import HTTPAdapter, Retry
 
 HOME = Path(__file__).parents[1] / ".airflow"
 ADDRESS = f"http://127.0.0.1:{os.environ.get('AIRFLOW_PORT', '8080')}"
@@ -32,7 +34,13 @@ class Airflow:
         login = {"username": name, "password": password}
         answer = requests.post(f"{address}/auth/token", json=login, timeout=60)
         answer.raise_for_status()
-        self._headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+        self._session = requests.Session()
+        self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        # SQLite turns away one of two writers; what was turned away has changed nothing.
+        retry = Retry(
+            5, connect=0, status_forcelist=[500], allowed_methods=None, backoff_factor=0.5
+        )
+        self._session.mount("http://", HTTPAdapter(max_retries=retry))
 
     def get(self, path: str) -> Any:
         """What stands at `path`."""
@@ -43,9 +51,7 @@ class Airflow:
         return self._answer("POST", path, body)
 
     def _answer(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
-        answer = requests.request(
-            method, f"{self._api}/{path}", json=body, headers=self._headers, timeout=60
-        )
+        answer = self._session.request(method, f"{self._api}/{path}", json=body, timeout=60)
         if not answer.ok:
             raise requests.HTTPError(f"{path} answers {answer.status_code}: {answer.text}")
         return answer.json()
@@ -53,8 +59,9 @@ class Airflow:
 
 def run_to_the_end(airflow: Airflow, dag: str, params: dict[str, Any]) -> str:
     """Trigger the DAG with `params` for its form, and follow the run; its state at the end."""
-    made = airflow.post(f"dags/{dag}/dagRuns", {"logical_date": None, "conf": params})
-    run = made["dag_run_id"]
+    run = f"manual__{datetime.now(UTC):%Y-%m-%dT%H%M%S}"
+    made = {"dag_run_id": run, "logical_date": None, "conf": params}
+    airflow.post(f"dags/{dag}/dagRuns", made)
     log.info("%s/dags/%s/runs/%s", ADDRESS, dag, run)
     state = follow(airflow, f"dags/{dag}/dagRuns/{run}")
     log.info("the run's state: %s", state)
