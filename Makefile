@@ -51,9 +51,6 @@ retrain: $(VENV)/.airflow ## trigger the DAG retrain and follow it; PARAMS='{"da
 	@python airflow/trigger.py retrain '$(or $(PARAMS),{})'
 
 $(VENV)/.airflow: $(VENV)/.installed requirements-airflow.txt
-	@if command -v uv >/dev/null; then \
-	  uv pip install --quiet --no-deps --require-hashes --python $(VENV)/bin/python -r requirements-airflow.txt; \
-	else \
-	  $(VENV)/bin/python -m pip install --quiet --no-deps --no-compile --require-hashes -r requirements-airflow.txt; \
-	fi
+	@uv pip install --quiet --no-deps --require-hashes --python $(VENV)/bin/python -r $(word 2,$^) || \
+	  $(VENV)/bin/python -m pip install --quiet --no-deps --require-hashes -r $(word 2,$^)
 	@touch $@
