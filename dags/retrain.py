@@ -24,22 +24,24 @@ from airflow.sdk import (
 
 from pipeline.graph import read_graph, read_params
 
+log = logging.getLogger("airflow.task")
+
 ROOT = Path(__file__).parents[1]
 PARAMS = read_params(ROOT)
-SOURCE = PARAMS["dataset"]["source"]
 # Letters that folders and git's branches can have.
 TREE = f"{ROOT}/.airflow/worktrees/" + "{{ run_id | replace(':', '') | replace('+', '_') }}"
 NEW_CLIPS = Asset("new_clips")
 
 FORM = {
     "dataset.source": Param(
-        SOURCE, type="string", description="sample, ucf101, or a folder, zip or rar of clips"
+        PARAMS["dataset"]["source"],
+        type="string",
+        description="sample, ucf101, or a folder, zip or rar of clips",
     ),
     "dataset.classes": Param(
         PARAMS["dataset"]["classes"],
-        type=["null", "array"],
-        items={"type": "string"},
-        description="names of classes; nothing: the source's own default",
+        type=["null", "string", "array"],
+        description="a list of names, all, or nothing: the source's own default",
     ),
     "dataset.split": Param(PARAMS["dataset"]["split"], enum=[1, 2, 3]),
     "train.max_minutes": Param(
@@ -50,10 +52,8 @@ FORM = {
 
 def explain_failure(context: Context) -> None:
     """Say in the task's log how to go on."""
-    log = logging.getLogger("airflow.task")
-    log.error(
-        "%s failed. Mend the cause and clear the task: it goes on where it was.", context["ti"]
-    )
+    task_id = context["ti"].task_id
+    log.error("%s failed. Mend the cause and clear it: it goes on where it was.", task_id)
 
 
 DEFAULTS: dict[str, Any] = {

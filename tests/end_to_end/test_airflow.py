@@ -52,7 +52,7 @@ def project(tmp_path_factory):
     wait_for_the_login(services, log)
     yield project
     os.kill(services.pid, signal.SIGTERM)
-    services.wait(60)
+    services.wait(START)
     assert not running(services.pid), "a service outlived airflow/serve"
 
 
