@@ -1,18 +1,24 @@
 """Who becomes champion, against a real registry in a SQLite store."""
 
+import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import mlflow
+import numpy as np
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from pipeline.errors import TrackingError
+from pipeline.params import load_params
+from pipeline.stages.promote import run
 from pipeline.tracking.promotion import CHAMPION, MODEL, Answers, Promotion, chance, promote
+from pipeline.training.evaluation import Predictions, write_predictions
 
+ROOT = Path(__file__).parents[2]
 GROUPS = 20
 CLIPS = 3  # of each group
 Challenge = Callable[..., Promotion]
@@ -136,3 +142,25 @@ def test_chance_is_small_for_a_lead_in_many_groups_and_large_for_one_in_few() ->
     assert chance(answers(), answers(range(2))) > 0.2
     assert chance(answers(range(10)), answers()) == 1
     assert chance(answers(), answers()) == 1
+
+
+def test_the_challenger_is_the_best_on_validation_whatever_it_does_on_test(
+    tmp_path: Path, trained: Callable[..., tuple[Path, Path]], store: str, monkeypatch: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    for name, validation, right in (("csn-rgb", 0.8, False), ("r2plus1d-rgb", 0.7, True)):
+        _, evaluated = trained(name, validation_accuracy=validation, validation_loss=1.0)
+        write_predictions(evaluated / "predictions.parquet", predictions(right=right))
+    models = dict.fromkeys(["r2plus1d-rgb", "csn-rgb"])
+    run(load_params(ROOT / "params.yaml").model_copy(update={"models": models}))
+    written = json.loads(Path("data/promote/promotion.json").read_text())
+    assert written["verdict"] == "csn-rgb (version 1) is the first champion"
+    assert [version.version for version in versions(store)] == [1]
+
+
+def predictions(*, right: bool) -> Predictions:
+    """Of two clips of class A, all right or all wrong."""
+    clips, groups = np.array(["A/1", "A/2"]), np.array(["g1", "g2"])
+    probabilities = np.array([[right, not right]] * 2, np.float32)
+    return Predictions(("A", "B"), clips, groups, np.zeros(2, np.int64), probabilities)
