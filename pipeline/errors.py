@@ -27,3 +27,7 @@ class TrainingError(PipelineError):
 
 class TrackingError(PipelineError):
     """MLflow is away where nothing can be done without it."""
+
+
+class StyleError(PipelineError):
+    """A style, the weights it is seen by, or what is to be stylized cannot be used."""

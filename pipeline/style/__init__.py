@@ -1,0 +1,1 @@
+"""Pictures and videos repainted in the style of a picture."""

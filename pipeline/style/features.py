@@ -1,0 +1,124 @@
+"""What a network sees in pictures: the feature maps that perceptual losses compare.
+
+All pictures of this package are float32 [batch, height, width, 3]: red, green, blue, 0..1.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+import numpy as np
+from keras import layers
+
+from pipeline.errors import StyleError
+from pipeline.models.layers import FusedBatchNormalization
+
+# Numbers of VGG19 (Simonyan and Zisserman, 2015): channels and 3x3 convolutions of each block.
+VGG19 = ((64, 2), (128, 2), (256, 4))
+VGG19_STYLE = ("block1_conv1", "block2_conv1", "block3_conv1", "block3_conv4")
+VGG19_CONTENT = "block3_conv1"
+IMAGENET_MEAN = (103.939, 116.779, 123.68)  # blue, green, red, of 0..255
+
+# Convolutions of the project's own network, counted from its input.
+OWN_STYLE = (0, 1, 2, 4)
+OWN_CONTENT = 2
+_PER_FRAME = (layers.Conv2D, FusedBatchNormalization, layers.Activation)
+
+
+@dataclass(frozen=True)
+class Features:
+    """A network from pictures to feature maps [batch, h, w, C]; which of them is the content's."""
+
+    network: keras.Model
+    content: int
+
+
+def load_features(path: Path) -> Features:
+    """Features of a trained model of this project (.keras) or of a VGG19 weight file (.h5)."""
+    if not path.is_file():
+        raise StyleError(
+            f"stylize.features is {path}, which does not exist; run `dvc repro`, which trains it, "
+            "or name a VGG19 weight file (.h5)"
+        )
+    return own_features(path) if path.suffix == ".keras" else vgg19_features(path)
+
+
+def own_features(path: Path) -> Features:
+    """The convolutions that a trained vgg_lstm applies to each frame."""
+    try:
+        trained = keras.saving.load_model(path, compile=False)
+    except (ValueError, OSError, TypeError) as error:
+        raise StyleError(f"{path} cannot be loaded as a model of this project: {error}") from error
+    if trained.name != "vgg_lstm" or trained.input_shape[-1] != 3:
+        raise StyleError(
+            f"{path} holds {trained.name} for {trained.input_shape[-1]} channels; "
+            "style needs a vgg_lstm of the rgb stream"
+        )
+    inputs = keras.Input((None, None, 3))
+    maps = _per_frame_maps(trained, inputs)
+    chosen = [maps[index] for index in OWN_STYLE]
+    return Features(_frozen(inputs, chosen), OWN_STYLE.index(OWN_CONTENT))
+
+
+def _per_frame_maps(trained: keras.Model, inputs: Any) -> list[Any]:
+    """The maps after each convolution, pooled by averages as Gatys et al. advise."""
+    # Twice as large, since a stem of stride 2 leaves the gradient a checkerboard to grow on.
+    twice = layers.UpSampling2D(2, interpolation="bilinear")(inputs * 255)
+    x, maps = trained.get_layer("rescaling")(twice), []
+    for layer in trained.layers:
+        if isinstance(layer, layers.MaxPooling2D):
+            x = layers.AveragePooling2D(2, padding="same")(x)
+        elif isinstance(layer, _PER_FRAME):
+            x = layer(x)
+        if isinstance(layer, layers.Activation):
+            maps.append(x)
+    return maps
+
+
+def vgg19_features(path: Path) -> Features:
+    """VGG19's first three blocks, with average pooling as Gatys et al. advise, from a .h5 file."""
+    inputs = keras.Input((None, None, 3))
+    x = inputs[..., ::-1] * 255 - np.asarray(IMAGENET_MEAN, np.float32)
+    maps = {}
+    for block, (channels, convolutions) in enumerate(VGG19, start=1):
+        if block > 1:
+            x = layers.AveragePooling2D(2)(x)
+        for number in range(1, convolutions + 1):
+            name = f"block{block}_conv{number}"
+            x = layers.Conv2D(channels, 3, padding="same", activation="relu", name=name)(x)
+            maps[name] = x
+    network = _frozen(inputs, [maps[name] for name in VGG19_STYLE])
+    _load_vgg19(network, path)
+    return Features(network, VGG19_STYLE.index(VGG19_CONTENT))
+
+
+def _frozen(inputs: Any, maps: list[Any]) -> keras.Model:
+    network = keras.Model(inputs, maps)
+    network.trainable = False
+    return network
+
+
+def _load_vgg19(network: keras.Model, path: Path) -> None:
+    try:
+        with h5py.File(path) as file:
+            for layer in network.layers:
+                if layer.weights:
+                    layer.set_weights(_arrays(file[layer.name]))
+    except (KeyError, ValueError, OSError) as error:
+        raise StyleError(
+            f"{path} does not fit VGG19's first three blocks in Keras' layer names: {error}"
+        ) from error
+
+
+def _arrays(group: h5py.Group) -> list[np.ndarray]:
+    """The kernel and the bias, which Keras' versions nest and name differently."""
+    found: list[np.ndarray] = []
+
+    def collect(_: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            found.append(item[()])
+
+    group.visititems(collect)
+    return sorted(found, key=np.ndim, reverse=True)
