@@ -94,6 +94,20 @@ class Evaluate(Section):
     resamples: int = Field(ge=100)
 
 
+class Stylize(Section):
+    """How pictures and videos are restyled by optimization."""
+
+    features: str = Field(min_length=1)
+    size: int = Field(ge=16)
+    steps: int = Field(ge=1)
+    next_steps: int = Field(ge=1)
+    content: float = Field(ge=0)
+    style: float = Field(ge=0)
+    variation: float = Field(ge=0)
+    temporal: float = Field(ge=0)
+    keep_colours: bool
+
+
 class Machine(Section):
     """Settings that do not change results; no stage depends on them."""
 
@@ -112,6 +126,7 @@ class Params(Section):
     train: Train
     models: dict[ModelName, Model] = Field(min_length=1)
     evaluate: Evaluate
+    stylize: Stylize
     machine: Machine
 
     @model_validator(mode="after")

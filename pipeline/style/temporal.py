@@ -67,8 +67,8 @@ def reliability(forward: Fields, backward: Fields) -> Mask:
     there = warp(forward, backward)
     gap = _squares(there + backward)
     closes = gap <= 0.01 * (_squares(there) + _squares(backward)) + 0.5
-    down, right = np.gradient(backward, axis=(0, 1))
-    edge = _squares(down) + _squares(right) > 0.01 * _squares(backward) + 0.002
+    slopes = np.concatenate(np.gradient(backward, axis=(0, 1)), axis=-1)
+    edge = _squares(slopes) > 0.01 * _squares(backward) + 0.002
     return np.asarray(closes & ~edge, np.float32)
 
 
@@ -80,13 +80,13 @@ def warping_error(before: Image, after: Image, backward: Fields, reliable: Mask)
 
 def to_image(picture: Picture) -> Image:
     """OpenCV's blue, green, red bytes as red, green, blue of 0..1."""
-    return np.asarray(picture[..., ::-1], np.float32) / 255
+    return np.asarray(picture[..., ::-1] / np.float32(255), np.float32)
 
 
 def to_picture(image: Image) -> Picture:
     """Red, green, blue of 0..1 as OpenCV's blue, green, red bytes."""
-    return np.ascontiguousarray(np.rint(image[..., ::-1] * 255), dtype=np.uint8)
+    return np.ascontiguousarray(np.rint(image[..., ::-1] * 255).astype(np.uint8))
 
 
 def _squares(field: Fields) -> Fields:
-    return np.asarray(np.square(field).sum(axis=-1))
+    return np.asarray(np.square(field).sum(axis=-1), np.float32)
