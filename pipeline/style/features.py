@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 
 from pipeline.errors import StyleError
 from pipeline.models.layers import FusedBatchNormalization
@@ -66,7 +66,9 @@ def _per_frame_maps(trained: keras.Model, inputs: Any) -> list[Any]:
     """The maps after each convolution, pooled by averages as Gatys et al. advise."""
     # Twice as large, since a stem of stride 2 leaves the gradient a checkerboard to grow on.
     twice = layers.UpSampling2D(2, interpolation="bilinear")(inputs * 255)
-    x, maps = trained.get_layer("rescaling")(twice), []
+    x = trained.get_layer("rescaling")(twice)
+    x = ops.concatenate([x, ops.zeros_like(x)], axis=-1)  # a still picture does not change
+    maps = []
     for layer in trained.layers:
         if isinstance(layer, layers.MaxPooling2D):
             x = layers.AveragePooling2D(2, padding="same")(x)
