@@ -20,6 +20,7 @@ from pipeline.stages.paths import SHARDS, STATE, TRAIN
 from pipeline.stages.track import tracking_uri
 from pipeline.stages.windows import Windows
 from pipeline.tracking.live import LiveRun
+from pipeline.tracking.trained import content_hash
 from pipeline.training.cost import gflops
 from pipeline.training.fit import Training, fit
 from pipeline.training.hardware import hardware
@@ -71,13 +72,13 @@ def _without_clips(x: tf.Tensor, y: tf.Tensor, clips: tf.Tensor) -> tuple[tf.Ten
 
 def _known(params: Params, model: str, windows: Windows) -> dict[str, Any]:
     """What of the record is known before training; `key` is the hash of all that decides it."""
-    row = windows.model.model_dump()
+    row, backbone = windows.model.model_dump(), Path(windows.model.backbone)
     made_of = {
         **row,
         "params": params.train.model_dump(),
         "dataset_hash": _hash_of(SHARDS, "*.tfrecord"),
         "clips": windows.fingerprint,
-        "backbone_hash": _hash_of_file(windows.model.backbone),
+        "backbone_hash": content_hash(backbone) if backbone.is_file() else "",
     }
     code = [_hash_of(Path(__file__).parents[1] / package, "*.py") for package in CODE]
     key = hashlib.sha256(json.dumps([made_of, code], sort_keys=True).encode()).hexdigest()
@@ -127,12 +128,6 @@ def _hash_of(folder: Path, pattern: str) -> str:
         digest.update(path.name.encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
-
-
-def _hash_of_file(name: str) -> str:
-    """Hash of the file of that name; empty if there is none."""
-    path = Path(name)
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
 def _git_revision() -> str:
