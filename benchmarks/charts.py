@@ -49,8 +49,8 @@ def _growth(panel: Axes, sizes: list[dict[str, float]]) -> None:
 
 def _loading(panel: Axes, measured: dict[str, Any]) -> None:
     """Windows a second: what is fed beside what is trained."""
-    rates = {f"train {name}": row["windows_a_second"] for name, row in measured["training"].items()}
-    rates |= {f"load {name}": rate for name, rate in measured["loading"].items()}
+    rates = {f"train {name}": rate for name, rate in measured["training_windows_a_second"].items()}
+    rates |= {f"load {name}": rate for name, rate in measured["loading_windows_a_second"].items()}
     bars = panel.barh(list(rates), list(rates.values()))
     panel.bar_label(bars, fmt="%.0f", padding=3)
     panel.set(title="windows a second", xscale="log")

@@ -30,7 +30,7 @@ from pipeline.video import decode, flow
 
 log = logging.getLogger(__name__)
 
-FORMATS = ("tfrecord", "parquet")
+FORMATS = ("rgb.tfrecord", "flow.tfrecord", "parquet")
 MODULES = (crc32c, decode, flow, parquet, schema, tfrecord)  # what a shard's bytes hang on
 _SUMMARY = "summary.json"
 _UNFINISHED = ".part"
@@ -98,7 +98,7 @@ def build_shards(
 
 
 def make_shard(shard: Shard, settings: Extract, folder: Path) -> Summary:
-    """Extract a shard's clips into both formats and move them to folder/KEY when they are whole."""
+    """Extract a shard's clips into all formats and move them to folder/KEY when they are whole."""
     cv2.setNumThreads(1)  # a worker of a cluster has neighbours, too
     aside = Path(tempfile.mkdtemp(prefix=f"{shard.key}{_UNFINISHED}", dir=folder))
     summary = _write(shard, settings, aside)
@@ -130,14 +130,19 @@ def extract_clip(clip: Clip, settings: Extract) -> Record:
 def place_shards(
     shards: list[Shard], summaries: dict[str, Summary], *, made: Path, placed: Path, count: int
 ) -> None:
-    """Link the files in `made` as placed/FORMAT/shard-00007-of-00064.FORMAT, and nothing else."""
-    for suffix in FORMATS:
-        shutil.rmtree(placed / suffix, ignore_errors=True)
-        (placed / suffix).mkdir(parents=True)
-        for shard in shards:
-            if summaries[shard.key].clips:
+    """Link the files in `made` as placed/{tfrecord,parquet}/shard-00007-of-00064.FORMAT alone."""
+    for folder in map(_folder_of, FORMATS):
+        shutil.rmtree(placed / folder, ignore_errors=True)
+        (placed / folder).mkdir(parents=True, exist_ok=True)
+    for shard in shards:
+        if summaries[shard.key].clips:
+            for suffix in FORMATS:
                 name = f"shard-{shard.index:05}-of-{count:05}.{suffix}"
-                _link(made / shard.key / f"shard.{suffix}", placed / suffix / name)
+                _link(made / shard.key / f"shard.{suffix}", placed / _folder_of(suffix) / name)
+
+
+def _folder_of(suffix: str) -> str:
+    return suffix.rpartition(".")[2]
 
 
 def _make_all(
@@ -156,7 +161,8 @@ def _make_all(
 def _write(shard: Shard, settings: Extract, folder: Path) -> Summary:
     frames, failed = 0, {}
     with (
-        tfrecord.TFRecordWriter(folder / "shard.tfrecord") as to_tfrecord,
+        tfrecord.TFRecordWriter(folder / "shard.rgb.tfrecord", "rgb") as to_rgb,
+        tfrecord.TFRecordWriter(folder / "shard.flow.tfrecord", "flow") as to_flow,
         parquet.ParquetWriter(folder / "shard.parquet", settings) as to_parquet,
     ):
         for clip in shard.clips:
@@ -165,8 +171,8 @@ def _write(shard: Shard, settings: Extract, folder: Path) -> Summary:
             except ClipError as error:
                 failed[clip.clip] = str(error)
                 continue
-            to_tfrecord.write(record)
-            to_parquet.write(record)
+            for writer in (to_rgb, to_flow, to_parquet):
+                writer.write(record)
             frames += len(record.frames)
     return Summary(len(shard.clips) - len(failed), frames, failed)
 

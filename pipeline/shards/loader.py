@@ -17,7 +17,9 @@ from pipeline.params import Stream
 from pipeline.shards.augment import DRAWS, Augmentation, Window, augmented, centred
 
 MEMORY = 4 << 30  # bytes of decoded pictures that a data set may keep
-_SHUFFLED = 512  # records held to be shuffled; shards are a random mixture of clips already
+# Records from disk held to be shuffled: shards come in another order every epoch, and each is a
+# random mixture of clips already. All that are held have to be read before the first is used.
+_SHUFFLED = 64
 
 _FEATURES: dict[Stream, dict[str, object]] = {
     "rgb": {
@@ -54,7 +56,8 @@ def training_windows(
     flow is in pixels a sampled step, less its mean over each field. Ask for all epochs at once:
     what is decoded is kept among them.
     """
-    records = _records(files, labels, stream, memory)
+    shards = _Shards(files, labels, stream)
+    kept = shards.kept(memory)
     batch_size = min(batch_size, len(labels))
     steps = len(labels) // batch_size
     how = augmentation or Augmentation()
@@ -62,12 +65,15 @@ def training_windows(
     def clips_of(number: tf.Tensor) -> tf.data.Dataset:
         # Here this sets the function's own seed: the order must not hang on the global one.
         tf.compat.v1.set_random_seed(1)
-        held = min(len(labels), _SHUFFLED)
-        order = records.shuffle(held, _mixed(seed, number), reshuffle_each_iteration=False)
+        order = _mixed(seed, number)
+        if kept is None:
+            records = _shuffled(shards.records(order), _SHUFFLED, order)
+        else:
+            records = _shuffled(kept, len(labels), order)
         # Clips that extraction had to leave out are made up for by others.
         windows = steps * batch_size
         drawn = tf.random.stateless_uniform([windows, len(DRAWS)], [seed, number])
-        return tf.data.Dataset.zip(order.repeat(), tf.data.Dataset.from_tensor_slices(drawn))
+        return tf.data.Dataset.zip(records.repeat(), tf.data.Dataset.from_tensor_slices(drawn))
 
     def window(record: Window, drawn: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         draws = dict(zip(DRAWS, tf.unstack(drawn), strict=True))
@@ -94,7 +100,7 @@ def evaluation_windows(
 ) -> tf.data.Dataset:
     """`windows` windows of each clip in `labels`, spread from its start to its end, centre crop.
 
-    Batches of x and y as `training_windows` gives, and the clips' ids; in the shards' order.
+    Batches of x and y as `training_windows` gives, and the clips' ids; always in the same order.
     """
     positions = tf.constant(np.linspace(0, 1, windows) if windows > 1 else [0.5], tf.float32)
 
@@ -104,33 +110,59 @@ def evaluation_windows(
         x = tf.reshape(x, [windows, frames, *x.shape[1:]])
         return x, tf.repeat(record["label"], windows), tf.repeat(record["clip"], windows)
 
-    clips = _records(files, labels, stream, memory)
+    shards = _Shards(files, labels, stream)
+    kept = shards.kept(memory)
+    clips = shards.records() if kept is None else kept
     all_windows = clips.map(windows_of, num_parallel_calls=tf.data.AUTOTUNE).unbatch()
     return all_windows.batch(batch_size).prefetch(4)
 
 
-def _records(
-    files: Sequence[Path], labels: Mapping[str, int], stream: Stream, memory: int
-) -> tf.data.Dataset:
-    """The labelled records; their pictures are JPEGs, or uint8 [N, H, W, C] if all fit."""
-    label_of = _table(labels)
+class _Shards:
+    """Records of the clips in `labels`, from TFRecord files."""
 
-    def parse(example: tf.Tensor) -> Window:
-        record: Window = tf.io.parse_single_example(example, _FEATURES[stream])
-        return record | {"label": label_of.lookup(record["clip"])}
+    def __init__(self, files: Sequence[Path], labels: Mapping[str, int], stream: Stream) -> None:
+        self._files = [str(file) for file in sorted(files)]
+        self._clips = len(labels)
+        self._label_of = _table(labels)
+        self._stream = stream
 
-    def decode(record: Window) -> Window:
-        return record | {"pictures": _decode(record["pictures"], stream)}
+    def records(self, order: tf.Tensor | None = None) -> tf.data.Dataset:
+        """Each with its JPEGs; the shards by name, or shuffled by the seed `order`."""
+        files = tf.data.Dataset.from_tensor_slices(self._files)
+        if order is not None:
+            files = _shuffled(files, len(self._files), order)
+        # Clips of other splits are left out before their pictures are taken from the example.
+        chosen = tf.data.TFRecordDataset(files).filter(self._is_labelled)
+        return chosen.map(self._parse, num_parallel_calls=tf.data.AUTOTUNE)
 
-    def is_labelled(example: tf.Tensor) -> tf.Tensor:
-        clip = tf.io.parse_single_example(example, {"clip": _FEATURES[stream]["clip"]})["clip"]
-        return label_of.lookup(clip) >= 0
+    def kept(self, memory: int) -> tf.data.Dataset | None:
+        """Each with its pictures, uint8 [N, H, W, C], decoded but once; None if they do not fit."""
+        decoded = self.records().map(self._decode, num_parallel_calls=tf.data.AUTOTUNE)
+        return decoded.cache() if self._nbytes(decoded) <= memory else None
 
-    # Clips of other splits are left out before their pictures are taken from the example.
-    examples = tf.data.TFRecordDataset([str(file) for file in sorted(files)]).filter(is_labelled)
-    records = examples.map(parse, num_parallel_calls=tf.data.AUTOTUNE)
-    decoded = records.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
-    return decoded.cache() if _nbytes(decoded, len(labels)) <= memory else records
+    def _nbytes(self, decoded: tf.data.Dataset) -> float:
+        """About what all decoded clips take, judged by the first few."""
+        sizes = [record["pictures"].nbytes for record in decoded.take(8).as_numpy_iterator()]
+        if not sizes:
+            clips = self._clips
+            raise ShardError(f"the shards hold none of the {clips} clips; run the stage extract")
+        return float(np.mean(sizes)) * self._clips
+
+    def _is_labelled(self, example: tf.Tensor) -> tf.Tensor:
+        clip = _FEATURES[self._stream]["clip"]
+        name = tf.io.parse_single_example(example, {"clip": clip})["clip"]
+        return self._label_of.lookup(name) >= 0
+
+    def _parse(self, example: tf.Tensor) -> Window:
+        record: Window = tf.io.parse_single_example(example, _FEATURES[self._stream])
+        return record | {"label": self._label_of.lookup(record["clip"])}
+
+    def _decode(self, record: Window) -> Window:
+        return record | {"pictures": _decode(record["pictures"], self._stream)}
+
+
+def _shuffled(dataset: tf.data.Dataset, held: int, order: tf.Tensor) -> tf.data.Dataset:
+    return dataset.shuffle(held, order, reshuffle_each_iteration=False)
 
 
 def _table(labels: Mapping[str, int]) -> tf.lookup.StaticHashTable:
@@ -140,14 +172,6 @@ def _table(labels: Mapping[str, int]) -> tf.lookup.StaticHashTable:
     clips, numbers = list(labels), list(labels.values())
     pairs = tf.lookup.KeyValueTensorInitializer(clips, numbers, tf.string, tf.int32)
     return tf.lookup.StaticHashTable(pairs, default_value=-1)
-
-
-def _nbytes(decoded: tf.data.Dataset, clips: int) -> float:
-    """About what `clips` decoded clips take, judged by the first few."""
-    sizes = [record["pictures"].nbytes for record in decoded.take(8).as_numpy_iterator()]
-    if not sizes:
-        raise ShardError(f"the shards hold none of the {clips} clips; run the stage extract")
-    return float(np.mean(sizes)) * clips
 
 
 def _decode(jpegs: tf.Tensor, stream: Stream) -> tf.Tensor:

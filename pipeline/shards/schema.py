@@ -1,4 +1,4 @@
-"""What a shard holds: one record a clip, the same in TFRecord and in Parquet."""
+"""What a shard holds: one record a clip, whole in Parquet and by stream in TFRecord."""
 
 import json
 import typing
@@ -6,28 +6,39 @@ from dataclasses import dataclass, field, fields
 
 import pyarrow as pa
 
-from pipeline.params import Extract
+from pipeline.params import Extract, Stream
 
-VERSION = 1
+VERSION = 2
+# A TFRecord file holds what one stream needs: training reads nothing that it does not use.
+FEATURES: dict[Stream, tuple[str, ...]] = {
+    "rgb": ("clip", "class_name", "times", "frames"),
+    "flow": ("clip", "class_name", "times", "flow", "flow_scale"),
+}
 
 
-def _column(doc: str) -> typing.Any:
-    return field(metadata={"doc": doc})
+def _column(doc: str, **given: typing.Any) -> typing.Any:
+    return field(metadata={"doc": doc}, **given)
 
 
 @dataclass(frozen=True)
 class Record:
-    """One clip. Its fields are Parquet's columns and TFRecord's features, by the same names."""
+    """One clip. Its fields are Parquet's columns and TFRecord's features, by the same names.
+
+    Read from a stream's TFRecord, it lacks the other stream's pictures.
+    """
 
     clip: str = _column("the clip's id, CLASS/NAME")
     class_name: str = _column("the class that the clip shows")
     times: tuple[float, ...] = _column("seconds from the clip's start, one a frame (float32)")
-    frames: tuple[bytes, ...] = _column("sampled frames in order, colour JPEG")
+    frames: tuple[bytes, ...] = _column("sampled frames in order, colour JPEG", default=())
     flow: tuple[bytes, ...] = _column(
         "flow from each frame to the next (the last field is repeated), grey JPEG: x plane left, "
-        "y plane right; pixels (right, down) = (byte - 128) * flow_scale"
+        "y plane right; pixels (right, down) = (byte - 128) * flow_scale",
+        default=(),
     )
-    flow_scale: tuple[float, ...] = _column("pixels that a byte stands for, one a field (float32)")
+    flow_scale: tuple[float, ...] = _column(
+        "pixels that a byte stands for, one a field (float32)", default=()
+    )
 
     @property
     def nbytes(self) -> int:

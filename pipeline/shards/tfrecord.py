@@ -1,10 +1,10 @@
-"""Records as TFRecord files of tf.train.Example: what training reads.
+"""Records as TFRecord files of tf.train.Example, a file a stream: what training reads.
 
 Written without TensorFlow, whose import costs a worker process as much as a dozen clips.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,21 +17,23 @@ from google.protobuf import (  # type: ignore[import-untyped]
 )
 
 from pipeline.errors import ShardError
+from pipeline.params import Stream
 from pipeline.shards.crc32c import masked_crc32c
-from pipeline.shards.schema import TYPES, Record
+from pipeline.shards.schema import FEATURES, TYPES, Record
 
 _BYTES, _FLOATS = tuple[bytes, ...], tuple[float, ...]
 
 
 class TFRecordWriter:
-    """Writes records one by one; a context manager."""
+    """Writes what `stream` needs of records, one by one; a context manager."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, stream: Stream) -> None:
         self._file = path.open("wb")
+        self._features = FEATURES[stream]
 
     def write(self, record: Record) -> None:
         """Add a record."""
-        data = _to_example(record).SerializeToString(deterministic=True)
+        data = _to_example(record, self._features).SerializeToString(deterministic=True)
         length = struct.pack("<Q", len(data))
         for part in (length, data):
             self._file.write(part)
@@ -50,7 +52,7 @@ class TFRecordWriter:
 
 
 def read_tfrecord(path: Path) -> Iterator[Record]:
-    """The records of a shard; a ShardError where its bytes are not what was written."""
+    """The records of a file; a ShardError where its bytes are not what was written."""
     with path.open("rb") as file:
         while head := file.read(12):
             (length,) = struct.unpack("<Q", _checked(head, path))
@@ -64,10 +66,10 @@ def _checked(part: bytes, path: Path) -> bytes:
     return data
 
 
-def _to_example(record: Record) -> Any:
+def _to_example(record: Record, features: Sequence[str]) -> Any:
     example = _EXAMPLE()
-    for name, kind in TYPES.items():
-        value = getattr(record, name)
+    for name in features:
+        value, kind = getattr(record, name), TYPES[name]
         feature = example.features.feature.add(key=name).value
         if kind == _FLOATS:
             feature.float_list.value.extend(value)
@@ -79,7 +81,7 @@ def _to_example(record: Record) -> Any:
 
 def _from_example(data: bytes) -> Record:
     features = {each.key: each.value for each in _EXAMPLE.FromString(data).features.feature}
-    return Record(**{name: _value(features[name], kind) for name, kind in TYPES.items()})
+    return Record(**{name: _value(value, TYPES[name]) for name, value in features.items()})
 
 
 def _value(feature: Any, kind: Any) -> Any:

@@ -8,7 +8,6 @@ from pathlib import Path
 from pipeline.data.catalogue import kept, read_catalogue
 from pipeline.params import Params
 from pipeline.shards.build import (
-    FORMATS,
     Clip,
     Shard,
     Summary,
@@ -52,7 +51,11 @@ def _metrics(shards: list[Shard], summaries: dict[str, Summary], placed: Path) -
     return {
         "clips": sum(part.clips for part in parts),
         "frames": sum(part.frames for part in parts),
-        "shards": len(list((placed / FORMATS[0]).iterdir())),
-        **{f"{s}_bytes": sum(f.stat().st_size for f in (placed / s).iterdir()) for s in FORMATS},
+        "shards": len(list((placed / "parquet").iterdir())),
+        **{f"{s}_bytes": _nbytes(placed / s) for s in ("tfrecord", "parquet")},
         "failed": failed,
     }
+
+
+def _nbytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.iterdir())

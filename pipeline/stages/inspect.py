@@ -46,7 +46,7 @@ def _listed(records: Iterable[Record]) -> Iterator[Record]:
     for record in records:
         fastest = max(record.flow_scale, default=0.0) * 127
         sys.stdout.write(
-            f"{len(record.frames):6} {record.times[-1]:8.2f} {record.nbytes / 1024:6.0f} "
+            f"{len(record.times):6} {record.times[-1]:8.2f} {record.nbytes / 1024:6.0f} "
             f"{fastest:8.1f}  {record.clip}\n"
         )
         yield record
@@ -62,8 +62,10 @@ def _show(record: Record, path: Path, fps: float) -> None:
 
 
 def _pictures(record: Record) -> Picture:
-    """[N, 2 × height, width, 3]: each frame with its flow below, all fields on one scale."""
+    """[N, height, width, 3]: each frame, its flow below it, or the one that the shard holds."""
     frames = [decode_jpeg(jpeg) for jpeg in record.frames]
     coded = zip(record.flow, record.flow_scale, strict=True)
-    fields = np.stack([decode_field(jpeg, scale) for jpeg, scale in coded])
-    return np.concatenate([np.stack(frames), flow_colours(fields)], axis=1)
+    fields = [decode_field(jpeg, scale) for jpeg, scale in coded]  # all shown on one scale
+    rows = [np.stack(frames)] if frames else []
+    rows += [flow_colours(np.stack(fields))] if fields else []
+    return np.concatenate(rows, axis=1)

@@ -2,13 +2,14 @@
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
 from pipeline.data.catalogue import class_names, groups, labels, read_catalogue
 from pipeline.errors import ParamsError, ShardError
-from pipeline.params import Model, Params
+from pipeline.params import Model, Params, Stream
 from pipeline.shards.loader import evaluation_windows, training_windows
 from pipeline.stages.paths import CATALOGUE, SHARDS
 
@@ -23,7 +24,7 @@ class Windows:
         self.classes = tuple(class_names(self.catalogue))
         self.groups = groups(self.catalogue)
         self._shared: dict[str, Any] = {
-            "files": _files(),
+            "files": _files(self.model.stream),
             "stream": self.model.stream,
             "frames": self.train.frames,
             "stride_steps": round(self.train.stride * params.extract.fps),
@@ -71,8 +72,8 @@ def _model(params: Params, name: str) -> Model:
     return params.models[name]
 
 
-def _files() -> list[Any]:
-    files = sorted(SHARDS.glob("*.tfrecord"))
+def _files(stream: Stream) -> list[Path]:
+    files = sorted(SHARDS.glob(f"*.{stream}.tfrecord"))
     if not files:
-        raise ShardError(f"{SHARDS} holds no shards; run `dvc repro extract`")
+        raise ShardError(f"{SHARDS} holds no shards of {stream}; run `dvc repro extract`")
     return files

@@ -55,16 +55,20 @@ def test_clips_spread_over_all_shards():
 
 
 def test_every_clip_is_in_both_formats_once(clips, shards):
-    for suffix, read in (("tfrecord", read_tfrecord), ("parquet", read_parquet)):
-        files = sorted((shards / "placed" / suffix).iterdir())
+    for suffix in FORMATS:
+        files = sorted((shards / "placed").rglob(f"*.{suffix}"))
+        read = read_parquet if suffix == "parquet" else read_tfrecord
         found = [record.clip for file in files for record in read(file)]
         assert sorted(found) == sorted(clip.clip for clip in clips)
 
 
 def test_both_formats_hold_the_same_records(shards):
-    for file in (shards / "placed" / "tfrecord").iterdir():
-        twin = shards / "placed" / "parquet" / f"{file.stem}.parquet"
-        assert list(read_tfrecord(file)) == list(read_parquet(twin))
+    placed = shards / "placed"
+    for file in (placed / "parquet").iterdir():
+        records = list(read_parquet(file))
+        for stream, others in (("rgb", {"flow": (), "flow_scale": ()}), ("flow", {"frames": ()})):
+            twin = placed / "tfrecord" / f"{file.stem}.{stream}.tfrecord"
+            assert list(read_tfrecord(twin)) == [replace(record, **others) for record in records]
 
 
 def test_a_shard_without_clips_has_no_file(clips, how, tmp_path):
@@ -136,7 +140,7 @@ def test_a_shard_whose_clips_all_fail_has_no_file(clips, how, tmp_path):
 def test_leftovers_of_a_killed_run_are_swept_away(clips, how, tmp_path):
     leftover = tmp_path / "0123.partabc"
     leftover.mkdir()
-    (leftover / "shard.tfrecord").write_bytes(b"half")
+    (leftover / "shard.rgb.tfrecord").write_bytes(b"half")
     make(clips, how, tmp_path)
     assert not leftover.exists()
 

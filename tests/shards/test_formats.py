@@ -1,7 +1,7 @@
 """The same records come back from either format, to us and to others."""
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import ShardError
 from pipeline.shards import parquet
+from pipeline.shards.build import FORMATS
 from pipeline.shards.parquet import ParquetWriter, read_parquet
 from pipeline.shards.schema import Record
 from pipeline.shards.tfrecord import TFRecordWriter, read_tfrecord
@@ -42,7 +43,8 @@ def record(clip="a/b", frames=(b"one", b"two")):
 
 
 def write(path, given, how):
-    writer = TFRecordWriter(path) if path.suffix == ".tfrecord" else ParquetWriter(path, how)
+    is_parquet = path.suffix == ".parquet"
+    writer = ParquetWriter(path, how) if is_parquet else TFRecordWriter(path, path.suffixes[0][1:])
     with writer:
         for each in given:
             writer.write(each)
@@ -52,11 +54,22 @@ def write(path, given, how):
 @AS_IT_IS
 @given(given=st.lists(records(), max_size=4))
 def test_both_formats_give_back_the_same_records(given, how, tmp_path):
-    assert list(read_tfrecord(write(tmp_path / "s.tfrecord", given, how))) == given
+    rgb, flow = (
+        list(read_tfrecord(write(tmp_path / f"s.{stream}.tfrecord", given, how)))
+        for stream in ("rgb", "flow")
+    )
+    both = zip(rgb, flow, strict=True)
+    assert [replace(b, frames=a.frames) for a, b in both] == given
     assert list(read_parquet(write(tmp_path / "s.parquet", given, how))) == given
 
 
-@pytest.mark.parametrize("suffix", ["tfrecord", "parquet"])
+def test_a_stream_s_tfrecord_holds_no_pictures_of_the_other(how, tmp_path):
+    (rgb,) = read_tfrecord(write(tmp_path / "s.rgb.tfrecord", [record()], how))
+    (flow,) = read_tfrecord(write(tmp_path / "s.flow.tfrecord", [record()], how))
+    assert (rgb.flow, rgb.flow_scale, flow.frames) == ((), (), ())
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
 def test_the_same_records_give_the_same_bytes(suffix, how, tmp_path):
     first = write(tmp_path / f"a.{suffix}", [record(), record("c/d")], how)
     second = write(tmp_path / f"b.{suffix}", [record(), record("c/d")], how)
@@ -66,30 +79,30 @@ def test_the_same_records_give_the_same_bytes(suffix, how, tmp_path):
 def test_tensorflow_reads_the_records_with_nothing_of_ours(how, tmp_path):
     tf = pytest.importorskip("tensorflow")
     long = record("c/d", (b"x" * 9000, bytes(range(256)) * 20))
-    path = write(tmp_path / "s.tfrecord", [record(), long], how)
+    path = write(tmp_path / "s.rgb.tfrecord", [record(), long], how)
     found = [
         tf.train.Example.FromString(data.numpy()) for data in tf.data.TFRecordDataset(str(path))
     ]
     feature = found[1].features.feature
-    assert set(feature) == {field.name for field in fields(Record)}
+    assert set(feature) == {"clip", "class_name", "times", "frames"}
     assert feature["clip"].bytes_list.value == [b"c/d"]
     assert tuple(feature["frames"].bytes_list.value) == long.frames
     assert list(feature["times"].float_list.value) == [0.0, 0.125]
 
 
 def test_a_damaged_tfrecord_is_named(how, tmp_path):
-    path = write(tmp_path / "s.tfrecord", [record()], how)
+    path = write(tmp_path / "s.rgb.tfrecord", [record()], how)
     data = bytearray(path.read_bytes())
     data[40] ^= 1
     path.write_bytes(data)
-    with pytest.raises(ShardError, match=r"s\.tfrecord is damaged"):
+    with pytest.raises(ShardError, match=r"s\.rgb\.tfrecord is damaged"):
         list(read_tfrecord(path))
 
 
 def test_a_cut_tfrecord_is_named(how, tmp_path):
-    path = write(tmp_path / "s.tfrecord", [record()], how)
+    path = write(tmp_path / "s.rgb.tfrecord", [record()], how)
     path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(ShardError, match=r"s\.tfrecord is damaged"):
+    with pytest.raises(ShardError, match=r"s\.rgb\.tfrecord is damaged"):
         list(read_tfrecord(path))
 
 
@@ -109,7 +122,7 @@ def test_parquet_says_what_its_columns_hold_and_how_they_were_made(how, tmp_path
     schema = pq.read_schema(write(tmp_path / "s.parquet", [record()], how))
     assert schema.names == [field.name for field in fields(Record)]
     assert all(schema.field(name).metadata[b"doc"] for name in schema.names)
-    assert schema.metadata[b"schema_version"] == b"1"
+    assert schema.metadata[b"schema_version"] == b"2"
     assert json.loads(schema.metadata[b"extract"]) == how.model_dump()
     assert json.loads(schema.metadata[b"flow"])["zero"] == 128
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ShardError
-from pipeline.shards.tfrecord import read_tfrecord
+from pipeline.shards.parquet import read_parquet
 from pipeline.video.flow import decode_field
 
 tf = pytest.importorskip("tensorflow")
@@ -16,7 +16,8 @@ IN_MEMORY, FROM_DISK = 1 << 30, 0
 
 @pytest.fixture(scope="module")
 def files(shards):
-    return sorted((shards / "placed" / "tfrecord").iterdir())
+    placed = shards / "placed" / "tfrecord"
+    return {stream: sorted(placed.glob(f"*.{stream}.tfrecord")) for stream in ("rgb", "flow")}
 
 
 @pytest.fixture(scope="module")
@@ -25,17 +26,20 @@ def labels(clips):
 
 
 @pytest.fixture(scope="module")
-def records(files):
-    return {record.clip: record for file in files for record in read_tfrecord(file)}
+def records(shards):
+    found = (shards / "placed" / "parquet").iterdir()
+    return {record.clip: record for file in found for record in read_parquet(file)}
 
 
 def train(files, labels, **given):
     settings = {"stream": "rgb", "batch_size": 4, "seed": 7, "memory": IN_MEMORY} | WINDOW | given
+    files = files[settings["stream"]]
     return list(training_windows(files, labels=labels, **settings).as_numpy_iterator())
 
 
 def evaluate(files, labels, **given):
     settings = {"stream": "rgb", "batch_size": 5, "windows": 3} | WINDOW | given
+    files = files[settings["stream"]]
     return list(evaluation_windows(files, labels=labels, **settings).as_numpy_iterator())
 
 
@@ -59,7 +63,7 @@ def test_batches_are_full_and_typed(files, labels, stream, channels, memory):
 
 def test_the_static_shape_is_known(files, labels):
     x, y = training_windows(
-        files, labels=labels, stream="rgb", batch_size=4, seed=0, **WINDOW
+        files["rgb"], labels=labels, stream="rgb", batch_size=4, seed=0, **WINDOW
     ).element_spec
     assert x.shape == (4, 6, 24, 24, 3)
     assert y.shape == (4,)
@@ -70,13 +74,14 @@ def test_a_batch_larger_than_the_data_set_is_cut_to_it(files, labels):
 
 
 @pytest.mark.parametrize("stream", ["rgb", "flow"])
-def test_an_epoch_hangs_on_seed_and_number_alone(files, labels, stream):
-    three = train(files, labels, stream=stream, epoch=4, epochs=3)
+@pytest.mark.parametrize("memory", [IN_MEMORY, FROM_DISK])
+def test_an_epoch_hangs_on_seed_and_number_alone(files, labels, stream, memory):
+    given = {"stream": stream, "memory": memory}
+    three = train(files, labels, epoch=4, epochs=3, **given)
     assert len(three) == 6
-    assert same(three[2:4], train(files, labels, stream=stream, epoch=5))
-    assert same(three[2:4], train(files, labels, stream=stream, epoch=5, memory=FROM_DISK))
+    assert same(three[2:4], train(files, labels, epoch=5, **given))
     assert not same(three[2:4], three[4:6])
-    assert not same(three[2:4], train(files, labels, stream=stream, epoch=5, seed=8))
+    assert not same(three[2:4], train(files, labels, epoch=5, seed=8, **given))
 
 
 @pytest.mark.parametrize("elsewhere", [0, 5])
@@ -86,9 +91,11 @@ def test_the_global_seed_changes_nothing(files, labels, elsewhere):
     assert same(before, train(files, labels))
 
 
-def test_an_epoch_takes_each_clip_once(files, labels):
+@pytest.mark.parametrize("memory", [IN_MEMORY, FROM_DISK])
+def test_an_epoch_takes_each_clip_once(files, labels, memory):
     numbered = {clip: number for number, clip in enumerate(sorted(labels))}
-    orders = [y.tolist() for _, y in train(files, numbered, batch_size=9, epochs=3)]
+    batches = train(files, numbered, batch_size=9, epochs=3, memory=memory)
+    orders = [y.tolist() for _, y in batches]
     assert all(sorted(order) == list(range(9)) for order in orders)
     assert orders[0] != orders[1] != orders[2]
 
@@ -113,6 +120,12 @@ def test_no_clips_at_all_are_an_error(files):
     for load in (train, evaluate):
         with pytest.raises(ShardError, match="no clips to load"):
             load(files, {})
+
+
+@pytest.mark.parametrize("stream", ["rgb", "flow"])
+def test_what_is_kept_in_memory_changes_no_window(files, labels, stream):
+    kept, read = (evaluate(files, labels, stream=stream, memory=m) for m in (IN_MEMORY, FROM_DISK))
+    assert same(kept, read)
 
 
 def test_evaluation_windows_reach_from_start_to_end(files, labels, records):
