@@ -33,7 +33,7 @@ class Dataset(Section):
     source: str = Field(min_length=1)
     classes: list[str] | Literal["all"] | None = None
     split: Literal[1, 2, 3] = 1
-    validation: float = Field(gt=0, lt=1)
+    validation: float = Field(ge=0, lt=1)
     test: float = Field(gt=0, lt=1)
     groups: str | None = None
 
@@ -65,6 +65,7 @@ class Train(Section):
     label_smoothing: float = Field(ge=0, lt=1)
     mixup: float = Field(ge=0)
     average: float = Field(ge=0, lt=1)
+    warm_start: str | None = None
 
 
 class Model(Section):

@@ -107,11 +107,13 @@ def _group_row(row: Mapping[str, str | None], path: Path, line: int) -> tuple[st
     return f"{class_name}/{Path(name).stem}", group
 
 
-def demand_clips_in_each_split(clips: Iterable[tuple[str, Split]]) -> None:
-    """Refuse a class that lacks clips in a split; `clips` are pairs of class and split."""
+def demand_clips_in_each_split(
+    clips: Iterable[tuple[str, Split]], splits: Iterable[Split] = SPLITS
+) -> None:
+    """Refuse a class that lacks clips in one of `splits`; `clips` are pairs of class and split."""
     pairs = set(clips)
     for class_name in sorted({class_name for class_name, _ in pairs}):
-        for split in SPLITS:
+        for split in splits:
             if (class_name, split) not in pairs:
                 raise SourceError(
                     f"class {class_name} has no usable clip in the {split} split; add clips of "

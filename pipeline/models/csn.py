@@ -5,7 +5,13 @@ from typing import Any
 import keras
 from keras import layers
 
-from pipeline.models.layers import DepthwiseConv3D, classifier, normalized, rescaled_input
+from pipeline.models.layers import (
+    DepthwiseConv3D,
+    classifier,
+    normalized,
+    rescaled_input,
+    with_change,
+)
 
 # Numbers: (kind, channels, bottleneck channels, stride in time, stride in space) of each block.
 STEM = 24
@@ -63,7 +69,7 @@ def stem(x: Any) -> Any:
 def csn(*, input_shape: tuple[int, ...], classes: int, stream: str, dropout: float) -> keras.Model:
     """The whole network for windows of ``input_shape`` (T, H, W, C)."""
     inputs, x = rescaled_input(input_shape, stream)
-    x = stem(x)
+    x = stem(with_change(x))
     for kind, channels, bottleneck, time_stride, space_stride in BLOCKS:
         x = block(
             x,

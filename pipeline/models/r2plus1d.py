@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from pipeline.models.layers import classifier, normalized, rescaled_input
+from pipeline.models.layers import classifier, normalized, rescaled_input, with_change
 
 # Numbers: (channels, stride in time, stride in space) of each residual block.
 STEM = (16, 24)
@@ -55,7 +55,7 @@ def r2plus1d(
 ) -> keras.Model:
     """The whole network for windows of ``input_shape`` (T, H, W, C)."""
     inputs, x = rescaled_input(input_shape, stream)
-    x = stem(x)
+    x = stem(with_change(x))
     for channels, time_stride, space_stride in BLOCKS:
         x = block(x, channels, time_stride, space_stride)
     x = normalized(conv2plus1d(x, LAST, 1, 2))

@@ -18,7 +18,12 @@ def read_history(path: Path) -> list[dict[str, float]]:
 
 
 def kept_epoch(epochs: Epochs) -> Mapping[str, float]:
-    """The epoch whose weights were kept: that of the least validation loss, the first if equal."""
+    """The epoch whose weights were kept: that of the least validation loss, the first if equal.
+
+    The last, where nothing was validated.
+    """
+    if "val_loss" not in epochs[0]:
+        return epochs[-1]
     return min(epochs, key=lambda row: row["val_loss"])
 
 
@@ -31,10 +36,11 @@ def figure(histories: Mapping[str, Epochs]) -> Figure:
     for panel, (name, epochs) in zip(panels, histories.items(), strict=False):
         numbers = [row["epoch"] for row in epochs]
         panel.plot(numbers, [row["accuracy"] for row in epochs], color="#999999", label="training")
-        checked = [row["val_accuracy"] for row in epochs]
-        panel.plot(numbers, checked, color="#4477aa", label="validation")
-        best = kept_epoch(epochs)
-        panel.plot(best["epoch"], best["val_accuracy"], "o", color="#4477aa", label="kept")
+        if "val_accuracy" in epochs[0]:
+            checked = [row["val_accuracy"] for row in epochs]
+            panel.plot(numbers, checked, color="#4477aa", label="validation")
+            best = kept_epoch(epochs)
+            panel.plot(best["epoch"], best["val_accuracy"], "o", color="#4477aa", label="kept")
         panel.set_title(name, fontsize=9)
         panel.set(ylim=(0, 1.03), xlim=(0, None))
         panel.tick_params(labelsize=8)

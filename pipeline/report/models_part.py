@@ -107,7 +107,10 @@ def _costs(rows: Sequence[Row]) -> str:
 
 def _learning(models: Sequence[Judged]) -> str:
     """Who fits its training clips much better than those it has not seen."""
-    gaps = {each.name: curves.kept_epoch(each.epochs) for each in models}
+    validated = [each for each in models if "val_loss" in each.epochs[0]]
+    if not validated:
+        return "Validation groups were trained on too; the last epoch's weights were kept."
+    gaps = {each.name: curves.kept_epoch(each.epochs) for each in validated}
     over = [
         f"{name} ({row['accuracy']:.0%} against {row['val_accuracy']:.0%})"
         for name, row in gaps.items()

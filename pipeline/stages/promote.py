@@ -5,6 +5,7 @@ import logging
 from dataclasses import asdict
 
 from pipeline.data.files import write_text
+from pipeline.errors import TrackingError
 from pipeline.params import Params
 from pipeline.stages.paths import EVALUATE, PROMOTION, TRAIN
 from pipeline.stages.track import tracking_uri
@@ -34,4 +35,9 @@ def run(params: Params) -> None:
 def _merit(model: str) -> tuple[float, float]:
     """How good a model is on the validation groups: the test groups only confirm."""
     record = json.loads((TRAIN / model / "record.json").read_text(encoding="utf-8"))
+    if record["validation_loss"] is None:
+        raise TrackingError(
+            f"{model} was trained without validation groups, and only they may choose a "
+            "challenger; set dataset.validation above 0"
+        )
     return record["validation_accuracy"], -record["validation_loss"]

@@ -10,7 +10,13 @@ from typing import Any
 from pipeline.data.catalogue import build_catalogue, write_catalogue
 from pipeline.data.files import write_text
 from pipeline.data.inspection import Finding, inspect
-from pipeline.data.splits import Splitter, demand_clips_in_each_split, group_of, read_groups
+from pipeline.data.splits import (
+    SPLITS,
+    Splitter,
+    demand_clips_in_each_split,
+    group_of,
+    read_groups,
+)
 from pipeline.params import Dataset, Params
 from pipeline.stages.paths import CATALOGUE, CLIPS, STATE
 
@@ -27,7 +33,9 @@ def run(params: Params) -> None:
     columns = clips, _splits(clips, params.dataset), map(_found, findings)
     rows = [clip | split | found for clip, split, found in zip(*columns, strict=True)]
     _name_quarantined(rows)
-    demand_clips_in_each_split((row["class_name"], row["split"]) for row in rows if row["kept"])
+    used = [(row["class_name"], row["split"]) for row in rows if row["kept"]]
+    needed = [split for split in SPLITS if split != "validation" or params.dataset.validation]
+    demand_clips_in_each_split(used, needed)
     write_catalogue(build_catalogue(rows), CATALOGUE)
     metrics = json.dumps(_metrics(rows), indent=2, sort_keys=True)
     write_text(CATALOGUE.with_name("metrics.json"), metrics + "\n")

@@ -14,6 +14,7 @@ import keras
 import tensorflow as tf
 
 from pipeline.data.files import write_text
+from pipeline.errors import TrainingError
 from pipeline.models import build
 from pipeline.params import Params
 from pipeline.stages.paths import SHARDS, STATE, TRAIN
@@ -24,6 +25,7 @@ from pipeline.tracking.trained import content_hash
 from pipeline.training.cost import gflops
 from pipeline.training.fit import Training, fit
 from pipeline.training.hardware import hardware
+from pipeline.training.warm_start import take_weights
 
 log = logging.getLogger(__name__)
 
@@ -45,13 +47,15 @@ def run(params: Params, model: str) -> None:
         backbone=windows.model.backbone,
         fine_tune=windows.model.fine_tune,
     )
+    if earlier := _earlier(params, model):
+        take_weights(network, earlier)
     state = STATE / "train" / known["key"][:16]
     with LiveRun(known, tracking_uri=tracking_uri()) as live:
         training = fit(
             network,
             train=windows.training,
             steps_per_epoch=windows.steps_per_epoch,
-            validation=windows.evaluation("validation", VALIDATION_WINDOWS).map(_without_clips),
+            validation=_validation(windows) if windows.validates else None,
             settings=params.train,
             state=state,
             on_epoch=live.on_epoch,
@@ -61,9 +65,24 @@ def run(params: Params, model: str) -> None:
     log.info("%s: %d epochs in %.0f s", model, len(training.history), training.seconds)
 
 
+def _earlier(params: Params, model: str) -> Path | None:
+    """The model to start from, if train.warm_start names a folder that holds one of this name."""
+    if params.train.warm_start is None:
+        return None
+    folder = Path(params.train.warm_start)
+    if not folder.is_dir():
+        raise TrainingError(f"train.warm_start: {folder} is no folder; name one like data/train")
+    earlier = folder / model / "model.keras"
+    return earlier if earlier.is_file() else None
+
+
 def _use_threads(threads: int | None) -> None:
     if threads is not None:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
+
+
+def _validation(windows: Windows) -> tf.data.Dataset:
+    return windows.evaluation("validation", VALIDATION_WINDOWS).map(_without_clips)
 
 
 def _without_clips(x: tf.Tensor, y: tf.Tensor, clips: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -73,12 +92,14 @@ def _without_clips(x: tf.Tensor, y: tf.Tensor, clips: tf.Tensor) -> tuple[tf.Ten
 def _known(params: Params, model: str, windows: Windows) -> dict[str, Any]:
     """What of the record is known before training; `key` is the hash of all that decides it."""
     row, backbone = windows.model.model_dump(), Path(windows.model.backbone)
+    earlier = _earlier(params, model)
     made_of = {
         **row,
         "params": params.train.model_dump(),
         "dataset_hash": _hash_of(SHARDS, "*.tfrecord"),
         "clips": windows.fingerprint,
         "backbone_hash": content_hash(backbone) if backbone.is_file() else "",
+        "warm_start_hash": content_hash(earlier) if earlier else "",
     }
     code = [_hash_of(Path(__file__).parents[1] / package, "*.py") for package in CODE]
     key = hashlib.sha256(json.dumps([made_of, code], sort_keys=True).encode()).hexdigest()
@@ -107,8 +128,8 @@ def _write(folder: Path, network: keras.Model, known: dict[str, Any], training: 
         "epochs": len(training.history),
         "best_epoch": training.best_epoch,
         "stopped_by": training.stopped_by,
-        "validation_loss": best["val_loss"],
-        "validation_accuracy": best["val_accuracy"],
+        "validation_loss": best.get("val_loss"),
+        "validation_accuracy": best.get("val_accuracy"),
     }
     _write_history(folder / "history.csv", training.history)
     write_text(folder / "record.json", json.dumps(record, indent=2) + "\n")

@@ -59,6 +59,11 @@ class Windows:
             **self._shared,
         )
 
+    @property
+    def validates(self) -> bool:
+        """Whether clips are kept to validate on."""
+        return bool(labels(self.catalogue, "validation"))
+
     def evaluation(self, split: str, windows: int) -> tf.data.Dataset:
         """Batches (x, y, clip): `windows` windows that cover each clip of `split`."""
         return evaluation_windows(

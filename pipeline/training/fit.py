@@ -44,12 +44,14 @@ def fit(
     *,
     train: Callable[[int], tf.data.Dataset],
     steps_per_epoch: int,
-    validation: tf.data.Dataset,
+    validation: tf.data.Dataset | None,
     settings: Train,
     state: Path,
     on_epoch: Callable[[int, Metrics], None] = lambda epoch, metrics: None,
 ) -> Training:
     """Train `model`; it ends with the averaged weights of the epoch of least validation loss.
+
+    Without validation, it trains all its epochs or minutes and ends with the last averaged weights.
 
     `train(epoch)` gives the batches (x, labels) of that epoch (from 0) and of all later ones;
     `on_epoch` hears of each epoch (from 1) as it ends. The folder `state` keeps the checkpoint:
@@ -76,7 +78,9 @@ def fit(
 
 
 def best_epoch(history: Sequence[Metrics]) -> int:
-    """Epoch (from 1) of the least validation loss, the first of equals."""
+    """Epoch (from 1) of the least validation loss, the first of equals; without any, the last."""
+    if "val_loss" not in history[0]:
+        return len(history)
     losses = [row["val_loss"] for row in history]
     return losses.index(min(losses)) + 1
 
@@ -86,7 +90,7 @@ def stop_reason(history: Sequence[Metrics], seconds: float, settings: Train) -> 
     if not history:
         return ""
     done = len(history)
-    if history[-1]["val_accuracy"] >= settings.solved:
+    if history[-1].get("val_accuracy", 0.0) >= settings.solved:
         return "solved"
     if done - best_epoch(history) >= settings.patience:
         return "patience"
@@ -120,14 +124,15 @@ class Learner:
         self._traced_check = tf.function(self._check, input_signature=batch)
 
     def epoch(
-        self, batches: Iterator[Any], validation: tf.data.Dataset, bar: "tqdm[Any]"
+        self, batches: Iterator[Any], validation: tf.data.Dataset | None, bar: "tqdm[Any]"
     ) -> Metrics:
         """One epoch of steps, then validation of the averaged weights; adds a row of history."""
         started = time.perf_counter()
-        logs = self._steps(batches, bar)
+        row = self._steps(batches, bar)
         with self.average.applied():
-            checked = _mean([self._traced_check(x, labels) for x, labels in validation])
-            row = {**logs, **{f"val_{name}": value for name, value in checked.items()}}
+            if validation is not None:
+                checked = _mean([self._traced_check(x, labels) for x, labels in validation])
+                row |= {f"val_{name}": value for name, value in checked.items()}
             self.history.append(row)
             if best_epoch(self.history) == len(self.history):
                 self.best = _values(self.model.weights)

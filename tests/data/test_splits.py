@@ -140,3 +140,4 @@ def test_a_class_without_clips_in_a_split_is_named_with_the_split():
     with pytest.raises(SourceError, match=r"class B has no usable clip in the validation split"):
         demand_clips_in_each_split(clips)
     demand_clips_in_each_split(clips[:3])
+    demand_clips_in_each_split(clips, ("train", "test"))

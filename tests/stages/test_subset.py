@@ -71,6 +71,13 @@ def test_the_catalogue_says_all_there_is_to_say_and_a_bad_clip_is_named(here, ca
     assert "quarantined A/v_A_g08_c01: the file is empty" in caplog.text
 
 
+def test_without_validation_the_other_groups_are_all_trained_on(here):
+    params = load_params(ROOT / "params.yaml")
+    none = params.dataset.model_copy(update={"validation": 0.0})
+    subset.run(params.model_copy(update={"dataset": none}))
+    assert set(metrics()["splits"]) == {"train", "test"}
+
+
 def test_a_class_with_nothing_to_test_on_is_an_error_without_a_catalogue(here):
     for group in range(1, 8):
         (here / "B" / f"v_B_g{group:02}_c01.avi").write_bytes(b"")

@@ -81,6 +81,12 @@ def test_model_ends_with_the_weights_of_the_best_epoch(unbroken):
     assert reached == pytest.approx(training.history[training.best_epoch - 1]["val_loss"], rel=1e-4)
 
 
+def test_without_validation_all_epochs_run_and_the_last_weights_are_kept(tmp_path):
+    training = train(network(), tmp_path, {"patience": 1, "solved": 0.01}, validation=None)
+    assert (training.stopped_by, training.best_epoch) == ("epochs", SETTINGS["epochs"])
+    assert [set(row) for row in training.history] == [{"accuracy", "loss"}] * SETTINGS["epochs"]
+
+
 def test_saved_model_holds_no_optimizer_and_loads(unbroken, tmp_path):
     unbroken[0].save(tmp_path / "model.keras")
     assert getattr(keras.saving.load_model(tmp_path / "model.keras"), "optimizer", None) is None
