@@ -17,7 +17,8 @@ class Row:
 
     Accuracies are shares in 0..1 on the test clips; `video_accuracy_ci95` is [low, high] of a
     bootstrap over groups; `gflops` is 2 × multiply-adds of one window forward; `latency_ms` is
-    the median for one window; `split` is UCF101's official split.
+    the median for one window; `split` is UCF101's official split. The last three are accuracies on
+    one window a clip: as it is, all frames replaced by the middle one, and frames shuffled.
     """
 
     architecture: str
@@ -41,12 +42,21 @@ class Row:
     hardware: str
     threads: int
     backbone: str = "scratch"
+    ordered_accuracy: float | None = None
+    still_accuracy: float | None = None
+    shuffled_accuracy: float | None = None
 
     @property
     def network(self) -> str:
         """The architecture, and whether ImageNet trained its CNN."""
         pretrained = self.backbone != "scratch"
         return f"{self.architecture}, pretrained" if pretrained else self.architecture
+
+    @property
+    def name(self) -> str:
+        """Network, stream and, where it is not the first, seed."""
+        seed = f", seed {self.seed}" if self.seed else ""
+        return f"{self.network} ({self.stream}{seed})"
 
 
 def write_json(path: Path, rows: Sequence[Row]) -> None:

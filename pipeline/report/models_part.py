@@ -7,7 +7,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from pipeline.report import curves
+from pipeline.report import curves, time_use
 from pipeline.report.comparison import Row, measured
 from pipeline.report.curves import Epochs
 from pipeline.report.html import Section, chart, heading, paragraph, table, tiles
@@ -28,7 +28,7 @@ def lead(rows: Sequence[Row]) -> str:
     best = _ranked(rows)[0]
     low, high = best.video_accuracy_ci95
     return (
-        f"{_name(best)} is right about {best.video_accuracy:.1%} of {best.test_clips} test clips "
+        f"{best.name} is right about {best.video_accuracy:.1%} of {best.test_clips} test clips "
         f"in {best.classes} classes (95 % interval {low:.1%} to {high:.1%})."
     )
 
@@ -36,7 +36,7 @@ def lead(rows: Sequence[Row]) -> str:
 def sections(rows: Sequence[Row], picture: bytes, models: Sequence[Judged]) -> list[Section]:
     """The sections on the models; `picture` is the comparison's figure."""
     learned = curves.figure({model.name: model.epochs for model in models})
-    return [
+    found = [
         Section(
             "Comparison",
             (
@@ -53,14 +53,16 @@ def sections(rows: Sequence[Row], picture: bytes, models: Sequence[Judged]) -> l
                 chart(_png(learned), alt="Accuracy by epoch in training and validation"),
             ),
         ),
+        time_use.section(rows),
         Section("What they confuse", (tiles(map(_mistakes, models)),)),
     ]
+    return [each for each in found if each]
 
 
 def _doubt(rows: Sequence[Row]) -> str:
     """Who else might be best, as far as the test groups tell."""
     best, *others = _ranked(rows)
-    near = [_name(row) for row in others if row.video_accuracy_ci95[1] >= best.video_accuracy]
+    near = [row.name for row in others if row.video_accuracy_ci95[1] >= best.video_accuracy]
     if near:
         verdict = (
             f"The intervals of {_listed(near)} reach up to the best one's accuracy: "
@@ -78,7 +80,7 @@ def _table(rows: Sequence[Row]) -> str:
     head = ("model", "videos right", "95 % interval", "windows right", "parameters", "size")
     cells = [
         (
-            _name(row),
+            row.name,
             f"{row.video_accuracy:.1%}",
             "{:.1%} – {:.1%}".format(*row.video_accuracy_ci95),
             *measured(row),
@@ -97,9 +99,9 @@ def _costs(rows: Sequence[Row]) -> str:
     small, quick = least(lambda row: row.parameters), least(lambda row: row.train_seconds)
     fast = least(lambda row: row.latency_ms)
     return (
-        f"{_name(small)} is the smallest ({small.parameters / 1e6:.2f} M parameters), "
-        f"{_name(quick)} trained in the least time ({quick.train_seconds / 60:.1f} min), "
-        f"{_name(fast)} answers soonest ({fast.latency_ms:.0f} ms for a window). GFLOPs are for "
+        f"{small.name} is the smallest ({small.parameters / 1e6:.2f} M parameters), "
+        f"{quick.name} trained in the least time ({quick.train_seconds / 60:.1f} min), "
+        f"{fast.name} answers soonest ({fast.latency_ms:.0f} ms for a window). GFLOPs are for "
         f"one window forward. Measured on {small.hardware}, {small.threads} threads, "
         f"{small.precision}; split {small.split}."
     )
@@ -139,11 +141,6 @@ def _mistakes(model: Judged) -> str:
 def _ranked(rows: Sequence[Row]) -> list[Row]:
     """Best first; where videos tell no difference, windows do."""
     return sorted(rows, key=lambda row: (row.video_accuracy, row.clip_accuracy), reverse=True)
-
-
-def _name(row: Row) -> str:
-    seed = f", seed {row.seed}" if row.seed else ""
-    return f"{row.network} ({row.stream}{seed})"
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -73,16 +73,15 @@ def _fusions(params: Params) -> list[list[str]]:
 
 def _row(params: Params, names: list[str]) -> Row:
     """The row of one model, or of the fusion of two, whose costs add up."""
-    predictions = [read_predictions(EVALUATE / name / "predictions.parquet") for name in names]
     records = [_record(TRAIN / name / "record.json") for name in names]
     metrics = [_record(EVALUATE / name / "metrics.json") for name in names]
-    windows = predictions[0] if len(names) == 1 else fuse(*predictions)
     return Row(
         architecture=params.models[names[0]].architecture,
         stream="+".join(params.models[name].stream for name in names),
         seed=params.models[names[0]].seed,
         backbone=params.models[names[0]].backbone,
-        **_accuracies(windows, resamples=params.evaluate.resamples),
+        **_accuracies(_answers(names), resamples=params.evaluate.resamples),
+        **_controlled(names),
         **{cost: sum(record[cost] for record in records) for cost in _COSTS},
         latency_ms=sum(metric["latency_ms"] for metric in metrics),
         data_wait_fraction=max(record["data_wait_fraction"] for record in records),
@@ -91,6 +90,17 @@ def _row(params: Params, names: list[str]) -> Row:
     )
 
 
+def _controlled(names: list[str]) -> dict[str, Any]:
+    return {f"{name}_accuracy": _answers(names, f"controls/{name}").accuracy for name in _CONTROLS}
+
+
+def _answers(names: list[str], file: str = "predictions") -> Predictions:
+    """What one model said, or two fused."""
+    said = [read_predictions(EVALUATE / name / f"{file}.parquet") for name in names]
+    return said[0] if len(said) == 1 else fuse(*said)
+
+
+_CONTROLS = ("ordered", "still", "shuffled")
 _MISTAKES = 3  # pairs of classes a model that the report names
 _COSTS = ("parameters", "size_bytes", "train_seconds", "gflops")
 

@@ -10,6 +10,7 @@ from pipeline.params import Params
 from pipeline.report import confusion
 from pipeline.stages.paths import EVALUATE, TRAIN
 from pipeline.stages.windows import Windows
+from pipeline.training.controls import predict_with_controls
 from pipeline.training.cost import latency_ms
 from pipeline.training.evaluation import (
     Predictions,
@@ -17,29 +18,35 @@ from pipeline.training.evaluation import (
     interval,
     write_predictions,
 )
-from pipeline.training.predict import inference, predict
+from pipeline.training.predict import inference
 
 log = logging.getLogger(__name__)
 
 
 def run(params: Params, model: str) -> None:
-    """Write data/evaluate/MODEL/{predictions.parquet,metrics.json,confusion.csv,confusion.png}."""
+    """Write predictions.parquet, controls/, metrics.json and confusion.{csv,png} of the model."""
     windows = Windows(params, model)
     network = keras.saving.load_model(TRAIN / model / "model.keras")
     infer = inference(network)
-    predictions = predict(
+    predictions, controls = predict_with_controls(
         infer,
         windows.evaluation("test", params.evaluate.windows),
+        place=params.evaluate.windows // 2,
         classes=windows.classes,
         groups=windows.groups,
     )
     folder = EVALUATE / model
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "controls").mkdir(parents=True, exist_ok=True)
     write_predictions(folder / "predictions.parquet", predictions)
+    for name, answers in controls.items():
+        write_predictions(folder / "controls" / f"{name}.parquet", answers)
     videos = predictions.by_clip()
     confusion.write_csv(folder / "confusion.csv", videos)
     confusion.figure(videos, title=model).savefig(folder / "confusion.png", dpi=120)
-    metrics = _metrics(params, predictions) | {"latency_ms": latency_ms(infer, windows.shape)}
+    metrics = _metrics(params, predictions) | {
+        "controls": {name: answers.accuracy for name, answers in controls.items()},
+        "latency_ms": latency_ms(infer, windows.shape),
+    }
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
     log.info("%s: video accuracy %.1f %%", model, 100 * videos.accuracy)
 
