@@ -33,8 +33,13 @@ def lead(rows: Sequence[Row]) -> str:
     )
 
 
-def sections(rows: Sequence[Row], picture: bytes, models: Sequence[Judged]) -> list[Section]:
-    """The sections on the models; `picture` is the comparison's figure."""
+def sections(
+    rows: Sequence[Row],
+    picture: bytes,
+    models: Sequence[Judged],
+    tested: Section | None = None,
+) -> list[Section]:
+    """The sections on the models; `picture` is the comparison's figure, `tested` who beats whom."""
     learned = curves.figure({model.name: model.epochs for model in models})
     found = [
         Section(
@@ -46,6 +51,7 @@ def sections(rows: Sequence[Row], picture: bytes, models: Sequence[Judged]) -> l
                 paragraph(_costs(rows)),
             ),
         ),
+        tested,
         Section(
             "How they learned",
             (

@@ -2,15 +2,19 @@
 
 import json
 import logging
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 from pipeline.params import Params
 from pipeline.report import comparison, data_part, html, models_part
+from pipeline.report import contenders as report_contenders
 from pipeline.report.comparison import Row
 from pipeline.report.curves import read_history
+from pipeline.report.html import Section
 from pipeline.report.models_part import Judged
 from pipeline.stages.paths import EVALUATE, EXPLORE, RESULTS, TRAIN
+from pipeline.training.contenders import Contender, paired, summarized
 from pipeline.training.evaluation import (
     Predictions,
     fuse,
@@ -23,27 +27,43 @@ log = logging.getLogger(__name__)
 
 
 def run(params: Params) -> None:
-    """Write results/comparison.{json,csv,md,png} and results/report.html."""
-    rows = [_row(params, [name]) for name in params.models]
-    rows += [_row(params, pair) for pair in _fusions(params)]
+    """Write results/comparison.{json,csv,md,png}, summary.json and report.html."""
+    judged = [[name] for name in params.models] + _fusions(params)
+    rows = [_row(params, names) for names in judged]
+    contenders = _contenders(rows, judged)
+    summaries = [summarized(each, resamples=params.evaluate.resamples) for each in contenders]
+    pairs = paired(contenders)
     RESULTS.mkdir(exist_ok=True)
     comparison.write_json(RESULTS / "comparison.json", rows)
     comparison.write_csv(RESULTS / "comparison.csv", rows)
-    table = comparison.markdown(rows)
+    report_contenders.write_json(RESULTS / "summary.json", summaries, pairs)
+    table = comparison.markdown(rows) + report_contenders.markdown(summaries)
     (RESULTS / "comparison.md").write_text(table, encoding="utf-8")
     comparison.figure(rows).savefig(RESULTS / "comparison.png", dpi=120)
-    report = _report(rows, [_judged(name) for name in params.models])
+    models = [_judged(name) for name in params.models]
+    report = _report(rows, models, report_contenders.section(summaries, pairs))
     (RESULTS / "report.html").write_text(report, encoding="utf-8")
     log.info("wrote %s and report.html\n\n%s", RESULTS / "comparison.md", table)
 
 
-def _report(rows: list[Row], models: list[Judged]) -> str:
+def _contenders(rows: list[Row], judged: list[list[str]]) -> list[Contender]:
+    """Rows that differ in nothing but the seed, together."""
+    videos: dict[str, dict[int, Predictions]] = defaultdict(dict)
+    for row, names in zip(rows, judged, strict=True):
+        name = f"{row.network} ({row.stream})"
+        if row.seed in videos[name]:  # they differ in more: each stands for itself
+            name = "+".join(names)
+        videos[name][row.seed] = _answers(names).by_clip()
+    return [Contender(name, seeds) for name, seeds in videos.items()]
+
+
+def _report(rows: list[Row], models: list[Judged], tested: Section | None) -> str:
     """The page on models and data; the figure is the one just written."""
     picture = (RESULTS / "comparison.png").read_bytes()
     return html.page(
         "Which architecture suits these clips?",
         lead=f"{models_part.lead(rows)} The data: {data_part.lead(EXPLORE)}",
-        sections=models_part.sections(rows, picture, models) + data_part.sections(EXPLORE),
+        sections=models_part.sections(rows, picture, models, tested) + data_part.sections(EXPLORE),
     )
 
 

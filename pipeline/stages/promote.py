@@ -9,7 +9,7 @@ from pipeline.errors import TrackingError
 from pipeline.params import Params
 from pipeline.stages.paths import EVALUATE, PROMOTION, TRAIN
 from pipeline.stages.track import tracking_uri
-from pipeline.training.evaluation import read_predictions
+from pipeline.training.evaluation import read_predictions, sign_flip
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,9 @@ def run(params: Params) -> None:
         groups=dict(zip(clips, videos.groups.tolist(), strict=True)),
         right=dict(zip(clips, videos.correct.tolist(), strict=True)),
     )
-    promotion = promote(TRAIN / model, EVALUATE / model, answers, tracking_uri=tracking_uri())
+    promotion = promote(
+        TRAIN / model, EVALUATE / model, answers, tracking_uri=tracking_uri(), test=sign_flip
+    )
     write_text(PROMOTION, json.dumps(asdict(promotion), indent=2) + "\n")
     log.info(promotion.verdict)
 

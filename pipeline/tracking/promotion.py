@@ -1,7 +1,7 @@
 """The champion: the registered model that a better one must beat by more than chance."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,8 +17,8 @@ from pipeline.tracking.session import FAILURES
 
 MODEL = "video-classification"
 CHAMPION = "champion"
+Test = Callable[[np.ndarray], float]  # leads by group → how often chance brings as large a lead
 LEVEL = 0.05  # a champion is replaced if chance alone would do it less often
-FLIPS = 10_000
 _ANSWERS = "answers.json"
 _VERDICT = "promotion.verdict"
 
@@ -43,24 +43,29 @@ class Promotion:
 
 
 def promote(
-    model_dir: Path, evaluation_dir: Path, answers: Answers, *, tracking_uri: str
+    model_dir: Path, evaluation_dir: Path, answers: Answers, *, tracking_uri: str, test: Test
 ) -> Promotion:
-    """Register the model, once, and let it take the alias if it beats the present champion."""
+    """Register the model, once, and let it take the alias if it beats the present champion.
+
+    `test` tells a lead from chance.
+    """
     run_id = upsert(model_dir, evaluation_dir, tracking_uri=tracking_uri)
     try:
         if run_id is None:
             raise OSError("it did not take the model's run")
-        return _challenge(tracking_uri, model_dir.name, run_id, answers)
+        return _challenge(tracking_uri, model_dir.name, run_id, answers, test)
     except FAILURES as error:
         raise TrackingError(
             f"MLflow at {tracking_uri} failed; promote again once it is back: {error}"
         ) from error
 
 
-def _challenge(tracking_uri: str, model: str, run_id: str, answers: Answers) -> Promotion:
+def _challenge(
+    tracking_uri: str, model: str, run_id: str, answers: Answers, test: Test
+) -> Promotion:
     client = MlflowClient(tracking_uri, registry_uri=tracking_uri)
     challenger = _register(client, run_id, answers)
-    promoted, reason = _judge(client, challenger, _champion(client), answers)
+    promoted, reason = _judge(client, challenger, _champion(client), answers, test)
     verdict = f"{model} (version {challenger.version}) {reason}"
     if promoted:
         client.set_registered_model_alias(MODEL, CHAMPION, challenger.version)
@@ -68,19 +73,16 @@ def _challenge(tracking_uri: str, model: str, run_id: str, answers: Answers) -> 
     return Promotion(model, str(challenger.version), promoted, verdict)
 
 
-def chance(challenger: Answers, champion: Answers) -> float:
-    """How often as large a lead would come about by chance: a sign-flip test over groups.
+def leads_by_group(challenger: Answers, champion: Answers) -> np.ndarray:
+    """By how many clips the challenger is ahead in each group of the clips that both judged.
 
-    Clips of a group are near-duplicates: the two models swap places for whole groups at a time.
+    Clips of a group are near-duplicates: it is groups that a test may take for independent.
     """
     leads: dict[str, int] = {}
     for clip in challenger.right.keys() & champion.right.keys():
         lead = int(challenger.right[clip]) - int(champion.right[clip])
         leads[challenger.groups[clip]] = leads.get(challenger.groups[clip], 0) + lead
-    by_group = np.array([leads[group] for group in sorted(leads)])
-    signs = np.random.default_rng(0).choice([-1, 1], size=(FLIPS, len(by_group)))
-    as_large = np.count_nonzero(signs @ by_group >= by_group.sum())
-    return float((as_large + 1) / (FLIPS + 1))
+    return np.array([leads[group] for group in sorted(leads)])
 
 
 def _register(client: MlflowClient, run_id: str, answers: Answers) -> ModelVersion:
@@ -107,7 +109,11 @@ def _champion(client: MlflowClient) -> ModelVersion | None:
 
 
 def _judge(
-    client: MlflowClient, challenger: ModelVersion, champion: ModelVersion | None, answers: Answers
+    client: MlflowClient,
+    challenger: ModelVersion,
+    champion: ModelVersion | None,
+    answers: Answers,
+    test: Test,
 ) -> tuple[bool, str]:
     """Whether the challenger is to be promoted, and what is to be said of it."""
     if champion is None:
@@ -122,7 +128,7 @@ def _judge(
             f"on other classes or clips; remove the alias {CHAMPION} in MLflow to begin anew"
         )
     scores = (sum(each.right[clip] for clip in shared) for each in (answers, other))
-    p = chance(answers, other)
+    p = test(leads_by_group(answers, other))
     better = p < LEVEL
     return better, (
         f"{'beats' if better else 'does not beat'} the champion (version {champion.version}) by "

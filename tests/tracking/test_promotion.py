@@ -15,8 +15,8 @@ from mlflow.exceptions import MlflowException
 from pipeline.errors import TrackingError
 from pipeline.params import load_params
 from pipeline.stages.promote import run
-from pipeline.tracking.promotion import CHAMPION, MODEL, Answers, Promotion, chance, promote
-from pipeline.training.evaluation import Predictions, write_predictions
+from pipeline.tracking.promotion import CHAMPION, MODEL, Answers, Promotion, leads_by_group, promote
+from pipeline.training.evaluation import Predictions, sign_flip, write_predictions
 
 ROOT = Path(__file__).parents[2]
 GROUPS = 20
@@ -39,7 +39,9 @@ def challenge(trained: Callable[..., tuple[Path, Path]], store: str) -> Challeng
     """Train (not really) and promote a model with these answers."""
 
     def run(name: str, *wrong: int, **changes: Any) -> Promotion:
-        return promote(*trained(name), answers(wrong, **changes), tracking_uri=store)
+        return promote(
+            *trained(name), answers(wrong, **changes), tracking_uri=store, test=sign_flip
+        )
 
     return run
 
@@ -134,14 +136,13 @@ def test_an_absent_server_is_an_error_that_says_what_to_do(
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(TrackingError, match="promote again once it is back"):
-        promote(*trained(), answers(), tracking_uri="http://127.0.0.1:9")
+        promote(*trained(), answers(), tracking_uri="http://127.0.0.1:9", test=sign_flip)
 
 
-def test_chance_is_small_for_a_lead_in_many_groups_and_large_for_one_in_few() -> None:
-    assert chance(answers(), answers(range(10))) < 0.01
-    assert chance(answers(), answers(range(2))) > 0.2
-    assert chance(answers(range(10)), answers()) == 1
-    assert chance(answers(), answers()) == 1
+def test_leads_are_by_group_over_the_clips_that_both_judged() -> None:
+    fewer = answers(range(2), groups=3)
+    assert leads_by_group(answers(), fewer).tolist() == [CLIPS, CLIPS, 0]
+    assert leads_by_group(fewer, answers()).tolist() == [-CLIPS, -CLIPS, 0]
 
 
 def test_the_challenger_is_the_best_on_validation_whatever_it_does_on_test(

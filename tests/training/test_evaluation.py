@@ -12,9 +12,11 @@ from pipeline.training.evaluation import (
     class_accuracies,
     confusion,
     fuse,
+    group_interval,
     interval,
     most_confused,
     read_predictions,
+    sign_flip,
     write_predictions,
 )
 
@@ -114,3 +116,29 @@ def test_predictions_come_back_from_disk_as_they_were(tmp_path: Path):
     assert read.classes == written.classes
     for name in ("clips", "groups", "labels", "probabilities"):
         np.testing.assert_array_equal(getattr(read, name), getattr(written, name))
+
+
+def test_chance_brings_a_lead_in_few_groups_often_and_one_in_many_seldom():
+    many, few = np.r_[np.full(10, 3), np.zeros(10)], np.r_[np.full(2, 3), np.zeros(18)]
+    assert sign_flip(many) < 0.01
+    assert sign_flip(few) > 0.2
+    assert sign_flip(-many) == 1
+    assert sign_flip(np.zeros(20)) == 1
+
+
+def test_of_two_sides_either_model_may_lead():
+    leads = np.array([3, 2, 1, 1, 0, -1])
+    assert sign_flip(leads, two_sided=True) == sign_flip(-leads, two_sided=True)
+    assert sign_flip(leads, two_sided=True) == pytest.approx(2 * sign_flip(leads), rel=0.1)
+
+
+def test_with_few_groups_p_is_what_counting_all_signs_gives():
+    assert sign_flip(np.array([1 / 3, 1 / 3, 1 / 3])) == pytest.approx(1 / 8, abs=0.01)
+
+
+def test_the_interval_of_shares_shrinks_where_seeds_agree_less_with_chance():
+    groups = np.array([f"g{i}" for i in range(40)])
+    one_seed = group_interval(np.arange(40) % 2, groups=groups, resamples=2000)
+    halves = group_interval(np.full(40, 0.5), groups=groups, resamples=2000)
+    assert halves == (0.5, 0.5)
+    assert one_seed[0] < 0.4 < 0.6 < one_seed[1]
