@@ -1,6 +1,6 @@
 """Records as Parquet: what everything but training reads."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -57,6 +57,14 @@ def read_parquet(path: Path) -> Iterator[Record]:
         for group in range(file.num_row_groups):
             for row in file.read_row_group(group, columns=list(TYPES)).to_pylist():
                 yield _to_record(row)
+
+
+def find_records(folder: Path, clips: Collection[str]) -> dict[str, Record]:
+    """The records of these clips by their ids, from whichever shards of `folder` hold them."""
+    chosen = [("clip", "in", list(clips))]
+    table = pq.read_table(folder, columns=list(TYPES), filters=chosen)
+    records = map(_to_record, table.to_pylist())
+    return {record.clip: record for record in records}
 
 
 def _to_record(row: dict[str, Any]) -> Record:

@@ -7,21 +7,27 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.params import Params
-from pipeline.report import comparison, data_part, html, models_part
+from pipeline.report import comparison, data_part, html, models_part, understanding
 from pipeline.report import contenders as report_contenders
 from pipeline.report.comparison import Row
 from pipeline.report.curves import read_history
+from pipeline.report.exploration import strip
 from pipeline.report.html import Section
 from pipeline.report.models_part import Judged
-from pipeline.stages.paths import EVALUATE, EXPLORE, RESULTS, TRAIN
+from pipeline.report.understanding import Looked
+from pipeline.shards.parquet import find_records
+from pipeline.stages.paths import EVALUATE, EXPLORE, RESULTS, SHARDS, TRAIN
 from pipeline.training.contenders import Contender, paired, summarized
 from pipeline.training.evaluation import (
     Predictions,
+    examples,
     fuse,
     interval,
     most_confused,
     read_predictions,
 )
+from pipeline.training.mistakes import confused_pairs, most_mistaken
+from pipeline.video.flow import encode_jpeg
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +46,7 @@ def run(params: Params) -> None:
     table = comparison.markdown(rows) + report_contenders.markdown(summaries)
     (RESULTS / "comparison.md").write_text(table, encoding="utf-8")
     comparison.figure(rows).savefig(RESULTS / "comparison.png", dpi=120)
-    models = [_judged(name) for name in params.models]
-    report = _report(rows, models, report_contenders.section(summaries, pairs))
+    report = _report(list(params.models), rows, report_contenders.section(summaries, pairs))
     (RESULTS / "report.html").write_text(report, encoding="utf-8")
     log.info("wrote %s and report.html\n\n%s", RESULTS / "comparison.md", table)
 
@@ -57,14 +62,47 @@ def _contenders(rows: list[Row], judged: list[list[str]]) -> list[Contender]:
     return [Contender(name, seeds) for name, seeds in videos.items()]
 
 
-def _report(rows: list[Row], models: list[Judged], tested: Section | None) -> str:
+def _report(models: list[str], rows: list[Row], tested: Section | None) -> str:
     """The page on models and data; the figure is the one just written."""
     picture = (RESULTS / "comparison.png").read_bytes()
+    judged = [_judged(name) for name in models]
     return html.page(
         "Which architecture suits these clips?",
         lead=f"{models_part.lead(rows)} The data: {data_part.lead(EXPLORE)}",
-        sections=models_part.sections(rows, picture, models, tested) + data_part.sections(EXPLORE),
+        sections=[
+            *models_part.sections(rows, picture, judged, tested),
+            *_single_clips(models),
+            *data_part.sections(EXPLORE),
+        ],
     )
+
+
+def _single_clips(models: list[str]) -> list[Section]:
+    """The clips that most models mistake, and where each model looks in one clip a class."""
+    videos = {name: _answers([name]).by_clip() for name in models}
+    found = most_mistaken(videos, _CLIPS)
+    records = find_records(SHARDS.parent / "parquet", [each.clip for each in found])
+    sheets = {clip: encode_jpeg(strip(record), quality=85) for clip, record in records.items()}
+    pairs = confused_pairs(videos, _MISTAKES)
+    return [
+        understanding.mistaken(found, sheets, pairs, len(models)),
+        understanding.looked(_looked(videos)),
+    ]
+
+
+def _looked(videos: dict[str, Predictions]) -> list[Looked]:
+    first = next(iter(videos.values()))
+    return [
+        Looked(
+            model=model,
+            class_name=name,
+            clip=clip,
+            guess=each.classes[each.probabilities[each.clips.tolist().index(clip)].argmax()],
+            picture=(EVALUATE / model / "activation" / f"{name}.jpg").read_bytes(),
+        )
+        for name, clip in sorted(examples(first).items())
+        for model, each in videos.items()
+    ]
 
 
 def _judged(name: str) -> Judged:
@@ -121,7 +159,8 @@ def _answers(names: list[str], file: str = "predictions") -> Predictions:
 
 
 _CONTROLS = ("ordered", "still", "shuffled")
-_MISTAKES = 3  # pairs of classes a model that the report names
+_MISTAKES = 3  # pairs of classes that the report names, of each model and of all
+_CLIPS = 8  # mistaken clips that the report shows
 _COSTS = ("parameters", "size_bytes", "train_seconds", "gflops")
 
 

@@ -2,29 +2,34 @@
 
 import json
 import logging
+from pathlib import Path
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from pipeline.params import Params
-from pipeline.report import confusion
+from pipeline.report import activation, confusion
 from pipeline.stages.paths import EVALUATE, TRAIN
 from pipeline.stages.windows import Windows
+from pipeline.training.activation import activation_maps
 from pipeline.training.controls import predict_with_controls
 from pipeline.training.cost import latency_ms
 from pipeline.training.evaluation import (
     Predictions,
     class_accuracies,
+    examples,
     interval,
     write_predictions,
 )
-from pipeline.training.predict import inference
+from pipeline.training.predict import inference, names_of
+from pipeline.video.flow import encode_jpeg
 
 log = logging.getLogger(__name__)
 
 
 def run(params: Params, model: str) -> None:
-    """Write predictions.parquet, controls/, metrics.json and confusion.{csv,png} of the model."""
+    """Write the model's predictions.parquet, metrics.json, confusion.*, controls/, activation/."""
     windows = Windows(params, model)
     network = keras.saving.load_model(TRAIN / model / "model.keras")
     infer = inference(network)
@@ -43,12 +48,23 @@ def run(params: Params, model: str) -> None:
     videos = predictions.by_clip()
     confusion.write_csv(folder / "confusion.csv", videos)
     confusion.figure(videos, title=model).savefig(folder / "confusion.png", dpi=120)
+    _write_maps(folder / "activation", network, windows.middle(examples(videos).values()))
     metrics = _metrics(params, predictions) | {
         "controls": {name: answers.accuracy for name, answers in controls.items()},
         "latency_ms": latency_ms(infer, windows.shape),
     }
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
     log.info("%s: video accuracy %.1f %%", model, 100 * videos.accuracy)
+
+
+def _write_maps(folder: Path, network: keras.Model, windows: tf.data.Dataset) -> None:
+    """Write CLASS.jpg for each window: what speaks for its class, and when."""
+    folder.mkdir(exist_ok=True)
+    for x, labels, clips in windows:
+        maps = activation_maps(network, x.numpy(), labels.numpy())
+        for clip, window, seen in zip(names_of(clips), x.numpy(), maps, strict=True):
+            picture = encode_jpeg(activation.strip(window, seen), quality=85)
+            (folder / f"{clip.partition('/')[0]}.jpg").write_bytes(picture)
 
 
 def _metrics(params: Params, predictions: Predictions) -> dict[str, Any]:

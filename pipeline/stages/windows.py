@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,12 @@ class Windows:
         return evaluation_windows(
             labels=labels(self.catalogue, split), windows=windows, **self._shared
         )
+
+    def middle(self, clips: Collection[str]) -> tf.data.Dataset:
+        """Batches (x, y, clip): the window in the middle of each of these test clips."""
+        test = labels(self.catalogue, "test")
+        chosen = {clip: test[clip] for clip in clips}
+        return evaluation_windows(labels=chosen, windows=1, **self._shared)
 
 
 def _model(params: Params, name: str) -> Model:

@@ -107,6 +107,12 @@ def class_accuracies(predictions: Predictions) -> dict[str, float]:
     return dict(zip(predictions.classes, shares.tolist(), strict=True))
 
 
+def examples(predictions: Predictions) -> dict[str, str]:
+    """Class → its first clip, by name."""
+    pairs = sorted(zip(predictions.clips.tolist(), predictions.labels.tolist(), strict=True))
+    return {predictions.classes[label]: clip for clip, label in reversed(pairs)}
+
+
 def write_predictions(path: Path, predictions: Predictions) -> None:
     """Write to Parquet: clip, group, label, probabilities; the class names as metadata."""
     table = pa.table(

@@ -1,0 +1,74 @@
+"""The report's part on single clips: those that most models mistake, and where models look."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pipeline.report.html import Section, heading, paragraph, photo
+from pipeline.training.mistakes import Mistaken
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A model's class-activation maps (a picture) of a clip, and what it took the clip for."""
+
+    model: str
+    class_name: str
+    clip: str
+    guess: str
+    picture: bytes
+
+
+def mistaken(
+    clips: Sequence[Mistaken],
+    sheets: Mapping[str, bytes],
+    pairs: Sequence[tuple[str, str, int]],
+    models: int,
+) -> Section:
+    """The clips that most of the `models` models mistake, on contact sheets (pictures by clip)."""
+    shown = [
+        photo(sheets[each.clip], alt=f"Frames of {each.clip}", caption=_said(each))
+        for each in clips
+    ]
+    return Section("Mistaken most", (paragraph(_pairs(pairs, models)), *shown))
+
+
+def looked(maps: Sequence[Looked]) -> Section:
+    """One clip a class, under the maps of every model."""
+    blocks = [paragraph(_MAPS)]
+    for name in dict.fromkeys(each.class_name for each in maps):
+        same = [each for each in maps if each.class_name == name]
+        blocks += [heading(f"{name}: {same[0].clip.rpartition('/')[2]}")]
+        blocks += [photo(each.picture, alt=_answer(each), caption=_answer(each)) for each in same]
+    return Section("Where they look", tuple(blocks))
+
+
+_MAPS = (
+    "The window in the middle of the first test clip of each class, warm where and when it speaks "
+    "for its class (Grad-CAM, Selvaraju et al. 2017, on the last map that has places; the "
+    "strongest place of a window is brightest). The 3-D networks have merged neighbouring frames "
+    "by then, so that these share a map; the LSTM networks have one for each frame."
+)
+
+
+def _pairs(pairs: Sequence[tuple[str, str, int]], models: int) -> str:
+    if not pairs:
+        return "No model mistakes a single test clip."
+    named = [f"{one} and {other} ({times}×)" for one, other, times in pairs]
+    return (
+        f"Most easily confused, either way, by {models} models: {', '.join(named)}. Below, the "
+        "clips that most models mistake, at most one of a group, from start to end."
+    )
+
+
+def _said(each: Mistaken) -> str:
+    by_guess: dict[str, list[str]] = {}
+    for model, guess in each.guesses.items():
+        by_guess.setdefault(guess, []).append(model)
+    said = "; ".join(f"{guess} to {', '.join(models)}" for guess, models in by_guess.items())
+    return f"{each.clip.rpartition('/')[2]} ({each.class_name}) is {said}."
+
+
+def _answer(each: Looked) -> str:
+    if each.guess == each.class_name:
+        return f"{each.model}: right about the clip"
+    return f"{each.model}: takes the clip for {each.guess}"

@@ -1,0 +1,35 @@
+"""What the report says of single clips."""
+
+import cv2
+import numpy as np
+
+from pipeline.report import understanding
+from pipeline.report.understanding import Looked
+from pipeline.training.mistakes import Mistaken
+
+JPEG = cv2.imencode(".jpg", np.zeros((2, 2, 3), np.uint8))[1].tobytes()
+CLIP = "Violin/v_Violin_g01_c01"
+
+
+def test_a_mistaken_clip_has_its_sheet_and_says_who_took_it_for_what():
+    clip = Mistaken(CLIP, "Violin", {"vgg": "Piano", "csn": "Surfing", "resnet": "Piano"})
+    section = understanding.mistaken([clip], {CLIP: JPEG}, [("Piano", "Violin", 2)], 4)
+    text, sheet = section.blocks
+    assert "by 4 models: Piano and Violin (2×)" in text
+    assert "v_Violin_g01_c01 (Violin) is Piano to vgg, resnet; Surfing to csn." in sheet
+    assert "data:image/jpeg" in sheet
+
+
+def test_models_without_mistakes_are_said_to_have_none():
+    assert "No model mistakes" in understanding.mistaken([], {}, [], 4).blocks[0]
+
+
+def test_models_look_at_the_same_clip_below_one_heading():
+    maps = [
+        Looked("vgg", "Violin", CLIP, "Violin", JPEG),
+        Looked("csn", "Violin", CLIP, "Piano", JPEG),
+    ]
+    _, heading, right, wrong = understanding.looked(maps).blocks
+    assert heading == "<h3>Violin: v_Violin_g01_c01</h3>"
+    assert "vgg: right about the clip" in right
+    assert "csn: takes the clip for Piano" in wrong
