@@ -93,6 +93,7 @@ class Evaluate(Section):
 
     windows: int = Field(ge=1)
     resamples: int = Field(ge=100)
+    lengths: list[Annotated[int, Field(ge=2)]] = []
 
 
 class Stylize(Section):

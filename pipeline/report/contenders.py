@@ -89,4 +89,4 @@ def _matrix(names: Sequence[str], pairs: Sequence[Pair]) -> str:
 
 
 def _lead(found: tuple[float, float] | None) -> str:
-    return f"{100 * found[0]:+.1f} (p {found[1]:.3f})" if found else "–"
+    return f"{100 * found[0] + 0.0:+.1f} (p {found[1]:.3f})" if found else "–"

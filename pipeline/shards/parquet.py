@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.params import Extract
@@ -61,7 +62,7 @@ def read_parquet(path: Path) -> Iterator[Record]:
 
 def find_records(folder: Path, clips: Collection[str]) -> dict[str, Record]:
     """The records of these clips by their ids, from whichever shards of `folder` hold them."""
-    chosen = [("clip", "in", list(clips))]
+    chosen = pc.field("clip").isin(pa.array(list(clips), pa.string()))
     table = pq.read_table(folder, columns=list(TYPES), filters=chosen)
     records = map(_to_record, table.to_pylist())
     return {record.clip: record for record in records}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.params import Params
-from pipeline.report import comparison, data_part, html, models_part, understanding
+from pipeline.report import comparison, data_part, html, models_part, tradeoffs, understanding
 from pipeline.report import contenders as report_contenders
 from pipeline.report.comparison import Row
 from pipeline.report.curves import read_history
@@ -17,7 +17,7 @@ from pipeline.report.models_part import Judged
 from pipeline.report.understanding import Looked
 from pipeline.shards.parquet import find_records
 from pipeline.stages.paths import EVALUATE, EXPLORE, RESULTS, SHARDS, TRAIN
-from pipeline.training.contenders import Contender, paired, summarized
+from pipeline.training.contenders import Contender, Pair, Summary, paired, summarized
 from pipeline.training.evaluation import (
     Predictions,
     examples,
@@ -46,7 +46,7 @@ def run(params: Params) -> None:
     table = comparison.markdown(rows) + report_contenders.markdown(summaries)
     (RESULTS / "comparison.md").write_text(table, encoding="utf-8")
     comparison.figure(rows).savefig(RESULTS / "comparison.png", dpi=120)
-    report = _report(list(params.models), rows, report_contenders.section(summaries, pairs))
+    report = _report(list(params.models), rows, summaries, pairs)
     (RESULTS / "report.html").write_text(report, encoding="utf-8")
     log.info("wrote %s and report.html\n\n%s", RESULTS / "comparison.md", table)
 
@@ -62,15 +62,17 @@ def _contenders(rows: list[Row], judged: list[list[str]]) -> list[Contender]:
     return [Contender(name, seeds) for name, seeds in videos.items()]
 
 
-def _report(models: list[str], rows: list[Row], tested: Section | None) -> str:
+def _report(models: list[str], rows: list[Row], summaries: list[Summary], pairs: list[Pair]) -> str:
     """The page on models and data; the figure is the one just written."""
     picture = (RESULTS / "comparison.png").read_bytes()
     judged = [_judged(name) for name in models]
+    tested = report_contenders.section(summaries, pairs)
     return html.page(
         "Which architecture suits these clips?",
         lead=f"{models_part.lead(rows)} The data: {data_part.lead(EXPLORE)}",
         sections=[
             *models_part.sections(rows, picture, judged, tested),
+            *tradeoffs.sections(rows, pairs),
             *_single_clips(models),
             *data_part.sections(EXPLORE),
         ],
@@ -140,6 +142,9 @@ def _row(params: Params, names: list[str]) -> Row:
         backbone=params.models[names[0]].backbone,
         **_accuracies(_answers(names), resamples=params.evaluate.resamples),
         **_controlled(names),
+        frames=records[0]["params"]["frames"],
+        stride=records[0]["params"]["stride"],
+        lengths=metrics[0]["lengths"] if len(names) == 1 else None,
         **{cost: sum(record[cost] for record in records) for cost in _COSTS},
         latency_ms=sum(metric["latency_ms"] for metric in metrics),
         data_wait_fraction=max(record["data_wait_fraction"] for record in records),

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from pipeline.models import build
 from pipeline.params import Params
 from pipeline.report import activation, confusion
 from pipeline.stages.paths import EVALUATE, TRAIN
@@ -22,7 +23,7 @@ from pipeline.training.evaluation import (
     interval,
     write_predictions,
 )
-from pipeline.training.predict import inference, names_of
+from pipeline.training.predict import inference, names_of, predict
 from pipeline.video.flow import encode_jpeg
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,10 @@ def run(params: Params, model: str) -> None:
     metrics = _metrics(params, predictions) | {
         "controls": {name: answers.accuracy for name, answers in controls.items()},
         "latency_ms": latency_ms(infer, windows.shape),
+        "lengths": {
+            str(frames): _at_length(params, windows, network, frames)
+            for frames in params.evaluate.lengths
+        },
     }
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
     log.info("%s: video accuracy %.1f %%", model, 100 * videos.accuracy)
@@ -65,6 +70,35 @@ def _write_maps(folder: Path, network: keras.Model, windows: tf.data.Dataset) ->
         for clip, window, seen in zip(names_of(clips), x.numpy(), maps, strict=True):
             picture = encode_jpeg(activation.strip(window, seen), quality=85)
             (folder / f"{clip.partition('/')[0]}.jpg").write_bytes(picture)
+
+
+def _at_length(
+    params: Params, windows: Windows, network: keras.Model, frames: int
+) -> dict[str, float]:
+    """Accuracy and latency for windows of other `frames` than those of training."""
+    shape = (frames, *windows.shape[1:])
+    model = windows.model
+    other = build(
+        model.architecture,
+        input_shape=shape,
+        classes=len(windows.classes),
+        stream=model.stream,
+        backbone=model.backbone,
+        fine_tune=model.fine_tune,
+    )
+    other.set_weights(network.get_weights())
+    infer = inference(other)
+    answers = predict(
+        infer,
+        windows.evaluation("test", params.evaluate.windows, frames=frames),
+        classes=windows.classes,
+        groups=windows.groups,
+    )
+    return {
+        "clip_accuracy": answers.accuracy,
+        "video_accuracy": answers.by_clip().accuracy,
+        "latency_ms": latency_ms(infer, shape),
+    }
 
 
 def _metrics(params: Params, predictions: Predictions) -> dict[str, Any]:

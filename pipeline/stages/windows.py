@@ -65,11 +65,13 @@ class Windows:
         """Whether clips are kept to validate on."""
         return bool(labels(self.catalogue, "validation"))
 
-    def evaluation(self, split: str, windows: int) -> tf.data.Dataset:
-        """Batches (x, y, clip): `windows` windows that cover each clip of `split`."""
-        return evaluation_windows(
-            labels=labels(self.catalogue, split), windows=windows, **self._shared
-        )
+    def evaluation(self, split: str, windows: int, *, frames: int | None = None) -> tf.data.Dataset:
+        """Batches (x, y, clip): `windows` windows that cover each clip of `split`.
+
+        They have as many frames as in training, or `frames`, as far apart.
+        """
+        given = self._shared | {"frames": frames or self.train.frames}
+        return evaluation_windows(labels=labels(self.catalogue, split), windows=windows, **given)
 
     def middle(self, clips: Collection[str]) -> tf.data.Dataset:
         """Batches (x, y, clip): the window in the middle of each of these test clips."""

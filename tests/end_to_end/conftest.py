@@ -19,7 +19,7 @@ TINY = {
         "vgg_lstm-rgb": {"architecture": "vgg_lstm", "stream": "rgb", "seed": 0},
         "vgg_lstm-flow": {"architecture": "vgg_lstm", "stream": "flow", "seed": 0},
     },
-    "evaluate": {"windows": 2},
+    "evaluate": {"windows": 2, "lengths": [6]},
 }
 
 

@@ -111,3 +111,13 @@ def test_a_backbone_that_is_no_weight_file_is_an_error(tmp_path):
     for name, said in (("mobilnet", "nor a file"), (str(tmp_path / "text.h5"), "gives no weights")):
         with pytest.raises(ParamsError, match=said):
             build("vgg_lstm", input_shape=(4, 32, 32, 3), classes=3, backbone=name)
+
+
+@each
+def test_weights_serve_windows_of_any_length(architecture):
+    short, long = (build(architecture, input_shape=(t, 16, 16, 3), classes=3) for t in (4, 8))
+    long.set_weights(short.get_weights())
+    assert long.predict_on_batch(np.zeros((1, 8, 16, 16, 3), np.float32)).shape == (1, 3)
+    assert all(
+        np.array_equal(*pair) for pair in zip(short.get_weights(), long.get_weights(), strict=True)
+    )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipeline.errors import ShardError
 from pipeline.shards import parquet
 from pipeline.shards.build import FORMATS
-from pipeline.shards.parquet import ParquetWriter, read_parquet
+from pipeline.shards.parquet import ParquetWriter, find_records, read_parquet
 from pipeline.shards.schema import Record
 from pipeline.shards.tfrecord import TFRecordWriter, read_tfrecord
 
@@ -140,3 +140,11 @@ def test_row_groups_are_capped_by_bytes(how, tmp_path, monkeypatch):
 def test_nbytes_counts_the_pictures():
     assert record().nbytes == 8
     assert asdict(record())["frames"] == (b"one", b"two")
+
+
+def test_clips_are_found_in_whichever_shards_hold_them(how, tmp_path):
+    write(tmp_path / "1.parquet", [record("a/one"), record("a/two", frames=(b"x", b"y"))], how)
+    write(tmp_path / "2.parquet", [record("b/one")], how)
+    found = find_records(tmp_path, ["b/one", "a/two", "c/none"])
+    assert found == {"a/two": record("a/two", frames=(b"x", b"y")), "b/one": record("b/one")}
+    assert find_records(tmp_path, []) == {}

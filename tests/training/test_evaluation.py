@@ -11,6 +11,7 @@ from pipeline.training.evaluation import (
     Predictions,
     class_accuracies,
     confusion,
+    examples,
     fuse,
     group_interval,
     interval,
@@ -142,3 +143,8 @@ def test_the_interval_of_shares_shrinks_where_seeds_agree_less_with_chance():
     halves = group_interval(np.full(40, 0.5), groups=groups, resamples=2000)
     assert halves == (0.5, 0.5)
     assert one_seed[0] < 0.4 < 0.6 < one_seed[1]
+
+
+def test_an_example_is_a_classes_first_clip_by_name():
+    some = predictions([A, B, B], [0, 0, 1], clips=["z", "x", "y"])
+    assert examples(some) == {"a": "x", "b": "y"}
