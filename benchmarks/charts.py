@@ -1,4 +1,4 @@
-"""Draw README's chart of the shards from committed JSON: `python -m benchmarks.charts`."""
+"""Draw README's charts from committed JSON: `python -m benchmarks.charts`."""
 
 import json
 from pathlib import Path
@@ -8,22 +8,83 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 FOLDER = Path(__file__).parent
-CHART = FOLDER / "shards.png"
 
 
 def main() -> None:
-    """Write shards.png beside this file."""
+    """Write shards.png and, where it was measured, accuracy.png beside this file."""
+    shards().savefig(FOLDER / "shards.png", dpi=120)
+    if (FOLDER / "accuracy.json").is_file():
+        accuracy(_read("accuracy")).savefig(FOLDER / "accuracy.png", dpi=120)
+
+
+def shards() -> Figure:
+    """What extraction and the loader cost."""
     drawing = Figure(figsize=(12, 3.4), layout="constrained")
     left, middle, right = drawing.subplots(1, 3)
     extraction, loader = _read("extract"), _read("loader")
     _cost(left, extraction["against_decoding"])
     _growth(middle, extraction["growth"])
     _loading(right, loader)
-    drawing.savefig(CHART, dpi=120)
+    return drawing
+
+
+def accuracy(measured: dict[str, Any]) -> Figure:
+    """Who is how often right, with seeds and intervals; what time and longer windows bring."""
+    ordered = sorted(measured["contenders"], key=lambda each: each["mean"])
+    drawing = Figure(figsize=(12, 1.6 + 0.3 * len(ordered)), layout="constrained")
+    left, middle, right = drawing.subplots(1, 3)
+    _standing(left, ordered, measured["rows"])
+    _controls(middle, measured["controls"])
+    _lengths(right, measured["lengths"])
+    return drawing
 
 
 def _read(name: str) -> Any:
     return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def _standing(panel: Axes, contenders: list[dict[str, Any]], rows: list[dict[str, Any]]) -> None:
+    """The mean of the seeds with its interval over groups; a small dot a seed."""
+    for place, each in enumerate(contenders):
+        low, high = each["ci95"]
+        panel.plot([100 * low, 100 * high], [place, place], color="#4477aa", linewidth=1.5)
+        panel.plot(100 * each["mean"], place, "o", color="#4477aa")
+        network, _, stream = each["name"].rstrip(")").partition(" (")
+        seeds = [100 * row["video_accuracy"] for row in rows if _belongs(row, network, stream)]
+        panel.plot(seeds, [place] * len(seeds), "|", color="black", markersize=9)
+    panel.set_yticks(range(len(contenders)), [each["name"] for each in contenders])
+    panel.axvline(90, color="#999999", linewidth=0.8, linestyle="--")
+    panel.set(title="videos right (line: 95 %, bars: seeds)", xlabel="%")
+
+
+def _belongs(row: dict[str, Any], network: str, stream: str) -> bool:
+    pretrained = row["backbone"] != "scratch"
+    name = f"{row['architecture']}, pretrained" if pretrained else row["architecture"]
+    return name == network and row["stream"] == stream
+
+
+def _controls(panel: Axes, controls: list[dict[str, Any]]) -> None:
+    """One window a clip: as it is, shuffled, still."""
+    colours = {"ordered": "#4477aa", "shuffled": "#ccbb44", "still": "#ee6677"}
+    for step, (control, colour) in enumerate(colours.items()):
+        places = [place + 0.27 * (1 - step) for place in range(len(controls))]
+        shares = [100 * each[control] for each in controls]
+        panel.barh(places, shares, height=0.25, color=colour, label=control)
+    panel.set_yticks(range(len(controls)), [each["name"] for each in controls])
+    panel.set(title="windows right: frames in order or not", xlabel="%", xlim=(0, 100))
+    panel.legend(fontsize=8)
+
+
+def _lengths(panel: Axes, lengths: list[dict[str, Any]]) -> None:
+    """Video accuracy by frames in a window."""
+    for each in lengths:
+        frames = [int(number) for number in each["frames"]]
+        shares = [100 * found["video_accuracy"] for found in each["frames"].values()]
+        panel.plot(frames, shares, "o-", label=each["name"])
+    panel.set(title="trained at one length, judged at others", xlabel="frames in a window")
+    panel.set_ylabel("% of videos right")
+    if lengths:
+        panel.legend(fontsize=8)
 
 
 def _cost(panel: Axes, measured: dict[str, Any]) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from pipeline.models import build
 from pipeline.params import Params
@@ -23,7 +22,7 @@ from pipeline.training.evaluation import (
     interval,
     write_predictions,
 )
-from pipeline.training.predict import inference, names_of, predict
+from pipeline.training.predict import inference, predict
 from pipeline.video.flow import encode_jpeg
 
 log = logging.getLogger(__name__)
@@ -49,7 +48,7 @@ def run(params: Params, model: str) -> None:
     videos = predictions.by_clip()
     confusion.write_csv(folder / "confusion.csv", videos)
     confusion.figure(videos, title=model).savefig(folder / "confusion.png", dpi=120)
-    _write_maps(folder / "activation", network, windows.middle(examples(videos).values()))
+    _write_maps(folder / "activation", network, windows, examples(videos))
     metrics = _metrics(params, predictions) | {
         "controls": {name: answers.accuracy for name, answers in controls.items()},
         "latency_ms": latency_ms(infer, windows.shape),
@@ -62,14 +61,16 @@ def run(params: Params, model: str) -> None:
     log.info("%s: video accuracy %.1f %%", model, 100 * videos.accuracy)
 
 
-def _write_maps(folder: Path, network: keras.Model, windows: tf.data.Dataset) -> None:
-    """Write CLASS.jpg for each window: what speaks for its class, and when."""
+def _write_maps(
+    folder: Path, network: keras.Model, windows: Windows, clips: dict[str, str]
+) -> None:
+    """Write CLASS.jpg for the clip of each class: what speaks for the class, and when."""
     folder.mkdir(exist_ok=True)
-    for x, labels, clips in windows:
+    for x, labels, _ in windows.middle(clips.values()):
         maps = activation_maps(network, x.numpy(), labels.numpy())
-        for clip, window, seen in zip(names_of(clips), x.numpy(), maps, strict=True):
+        for label, window, seen in zip(labels.numpy(), x.numpy(), maps, strict=True):
             picture = encode_jpeg(activation.strip(window, seen), quality=85)
-            (folder / f"{clip.partition('/')[0]}.jpg").write_bytes(picture)
+            (folder / f"{windows.classes[label]}.jpg").write_bytes(picture)
 
 
 def _at_length(

@@ -27,10 +27,14 @@ def gflops(model: keras.Model) -> float:
 
 
 def latency_ms(
-    infer: Callable[[tf.Tensor], tf.Tensor], shape: tuple[int, ...], *, repeats: int = 20
+    infer: Callable[[tf.Tensor], tf.Tensor],
+    shape: tuple[int, ...],
+    *,
+    windows: int = 1,
+    repeats: int = 20,
 ) -> float:
-    """Median time of `infer` for one window of `shape` (T, H, W, C), after warm-up."""
-    window = tf.zeros((1, *shape))
+    """Median time of `infer` for `windows` windows of `shape` (T, H, W, C), after warm-up."""
+    window = tf.zeros((windows, *shape))
     times = []
     for _ in range(repeats + 2):
         started = time.perf_counter()

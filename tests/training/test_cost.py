@@ -25,4 +25,6 @@ def test_doubles_with_the_frames():
 
 
 def test_latency_is_positive():
-    assert latency_ms(lambda x: x, (2, 4, 4, 3), repeats=3) > 0
+    seen = []
+    assert latency_ms(lambda x: seen.append(x.shape) or x, (2, 4, 4, 3), windows=3, repeats=3) > 0
+    assert set(map(tuple, seen)) == {(3, 2, 4, 4, 3)}
