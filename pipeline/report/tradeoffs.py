@@ -1,8 +1,8 @@
 """The report's part on sequential against joint models, and on what an earlier work said of them.
 
-Sequential networks look at each frame and remember (CNN + LSTM); joint ones convolve space and time
-together. The claims are those of the work that inspired this project; whether they are borne out is
-computed from the rows, anew for every data set.
+Sequential networks look at frames one by one and remember (CNN + LSTM); joint ones convolve space
+and time together. The claims are those of the work that inspired this project; whether they are
+borne out is computed from the rows, anew for every data set.
 """
 
 from collections.abc import Callable, Sequence
@@ -70,7 +70,7 @@ def claims(rows: Sequence[Row], pairs: Sequence[Pair]) -> list[Claim]:
 
 
 _INTRODUCTION = (
-    "Sequential networks look at each frame alone and remember (CNN + LSTM); joint ones convolve "
+    "Sequential networks look at frames one by one and remember (CNN + LSTM); joint ones convolve "
     "space and time together. All take windows of any length, for both end in a mean over time. "
     "Means over seeds, rgb, from scratch; accuracies are of videos, and those at other lengths are "
     "of the same weights, without training."
@@ -107,7 +107,7 @@ def _mean(seeds: Sequence[Row], field: str) -> float:
 def _head(nets: dict[str, list[Row]]) -> tuple[str, ...]:
     lengths = [f"{frames} frames" for frames in _lengths(nets["vgg_lstm"])]
     cost = ("parameters", "size", "training", "GFLOPs", "latency")
-    return ("network", "kind", "window", *(lengths or ["accuracy"]), *cost)
+    return ("network", "kind", "temporal range", *(lengths or ["accuracy"]), *cost)
 
 
 def _cells(name: str, seeds: Sequence[Row]) -> tuple[str, ...]:

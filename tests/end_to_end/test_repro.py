@@ -46,6 +46,22 @@ def test_the_comparison_has_a_row_a_model_and_one_for_their_fusion(project, firs
         assert row["test_groups"] == 2 * 7
 
 
+def test_models_are_judged_without_time_and_at_other_lengths_too(project, first_run):
+    rows = json.loads((project.folder / "results/comparison.json").read_text())
+    for row in rows:
+        for control in ("ordered", "still", "shuffled"):
+            assert 0 <= row[f"{control}_accuracy"] <= 1
+    assert [list(row["lengths"] or []) for row in rows] == [["6"], ["6"], []]
+    summary = json.loads((project.folder / "results/summary.json").read_text())
+    assert len(summary["contenders"]) == len(summary["paired"]) == 3
+
+
+def test_the_report_shows_who_beats_whom_and_single_clips(project, first_run):
+    report = (project.folder / "results/report.html").read_text()
+    for heading in ("Who beats whom", "What they make of time", "Mistaken most", "Where they look"):
+        assert f"<h2>{heading}</h2>" in report
+
+
 def test_a_second_run_runs_snapshot_alone(project, first_run):
     assert project.repro() == ["snapshot"]
 
