@@ -95,7 +95,7 @@ class Evaluate(Section):
 
 
 class Stylize(Section):
-    """How pictures and videos are restyled by optimization."""
+    """How pictures and videos are restyled."""
 
     features: str = Field(min_length=1)
     size: int = Field(ge=16)
@@ -105,7 +105,33 @@ class Stylize(Section):
     style: float = Field(ge=0)
     variation: float = Field(ge=0)
     temporal: float = Field(ge=0)
+    blend: float = Field(ge=0, lt=1)
     keep_colours: bool
+
+
+# clips, strokes, classes, or a path.
+Pictures = Annotated[str, StringConstraints(min_length=1)] | list[str]
+
+
+class Style(Section):
+    """One network that paints: how it learns, and from which pictures."""
+
+    method: Literal["fast", "cyclegan"]
+    photos: Pictures
+    paintings: Pictures
+
+
+class Fast(Section):
+    """How feed-forward networks learn a style."""
+
+    size: int = Field(ge=48, multiple_of=4)
+    batch_size: int = Field(ge=1)
+    steps: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
+    content: float = Field(ge=0)
+    style: float = Field(ge=0)
+    variation: float = Field(ge=0)
+    stability: float = Field(ge=0)
 
 
 class Machine(Section):
@@ -127,6 +153,8 @@ class Params(Section):
     models: dict[ModelName, Model] = Field(min_length=1)
     evaluate: Evaluate
     stylize: Stylize
+    styles: dict[ModelName, Style]
+    fast: Fast
     machine: Machine
 
     @model_validator(mode="after")
