@@ -19,6 +19,7 @@ COMMANDS = {
     "explore": "look at the clips: figures, numbers and a report",
     "compare": "put all models into one table",
     "style": "train one network that paints, of params.yaml",
+    "gallery": "paint test clips by every method, and judge them",
     "stylize": "repaint a video, a picture or a folder of them in the style of a picture",
     "track": "bring MLflow up to date with what is on disk",
     "promote": "let the best model challenge the champion in MLflow",
@@ -54,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("target", type=Path, metavar="OUT", help="file, or folder for one")
             command.add_argument(
                 "--method",
-                choices=["nst", "fast"],
+                choices=["nst", "fast", "cyclegan"],
                 default="nst",
                 help="optimize every frame, or use the network that is trained for the style",
             )

@@ -134,6 +134,26 @@ class Fast(Section):
     stability: float = Field(ge=0)
 
 
+class CycleGan(Section):
+    """How two generators learn to turn pictures of two domains into each other."""
+
+    size: int = Field(ge=32, multiple_of=8)
+    batch_size: int = Field(ge=1)
+    steps: int = Field(ge=2)
+    learning_rate: float = Field(gt=0)
+    cycle: float = Field(ge=0)
+    identity: float = Field(ge=0)
+    pool: int = Field(ge=1)
+
+
+class Gallery(Section):
+    """What all ways of painting are compared on."""
+
+    clips: int = Field(ge=1)
+    frames: int = Field(ge=2)
+    size: int = Field(ge=16)
+
+
 class Machine(Section):
     """Settings that do not change results; no stage depends on them."""
 
@@ -153,8 +173,10 @@ class Params(Section):
     models: dict[ModelName, Model] = Field(min_length=1)
     evaluate: Evaluate
     stylize: Stylize
-    styles: dict[ModelName, Style]
+    styles: dict[ModelName, Style] = Field(min_length=1)
     fast: Fast
+    cyclegan: CycleGan
+    gallery: Gallery
     machine: Machine
 
     @model_validator(mode="after")

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.params import Params
-from pipeline.report import comparison, data_part, html, models_part
+from pipeline.report import comparison, data_part, html, models_part, style_part
 from pipeline.report.comparison import Row
 from pipeline.report.curves import read_history
 from pipeline.report.models_part import Judged
-from pipeline.stages.paths import EVALUATE, EXPLORE, RESULTS, TRAIN
+from pipeline.stages.paths import EVALUATE, EXPLORE, GALLERY, RESULTS, TRAIN
 from pipeline.training.evaluation import (
     Predictions,
     fuse,
@@ -43,7 +43,11 @@ def _report(rows: list[Row], models: list[Judged]) -> str:
     return html.page(
         "Which architecture suits these clips?",
         lead=f"{models_part.lead(rows)} The data: {data_part.lead(EXPLORE)}",
-        sections=models_part.sections(rows, picture, models) + data_part.sections(EXPLORE),
+        sections=[
+            *models_part.sections(rows, picture, models),
+            *style_part.sections(GALLERY),
+            *data_part.sections(EXPLORE),
+        ],
     )
 
 

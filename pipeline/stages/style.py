@@ -13,18 +13,19 @@ import keras
 from pipeline.data.catalogue import groups, labels, read_catalogue
 from pipeline.data.files import write_text
 from pipeline.errors import ParamsError
-from pipeline.params import Params, Style
+from pipeline.params import CycleGan, Fast, Params, Style
 from pipeline.stages.paths import CATALOGUE, SHARDS, STATE, STYLE
 from pipeline.stages.records import circumstances, folder_hash, use_threads, write_history
 from pipeline.stages.track import tracking_uri
 from pipeline.style.crops import Crops
+from pipeline.style.cyclegan import CycleGanLearner
 from pipeline.style.domains import Domain, brushed, clip_frames, folder_pictures, in_two
 from pipeline.style.fast import FastLearner
 from pipeline.style.features import load_features
 from pipeline.style.feedforward import FeedForward
 from pipeline.style.fit import Learner, Training, fit
 from pipeline.style.images import picture_hash, shrink
-from pipeline.style.networks import generator
+from pipeline.style.networks import discriminator, generator
 from pipeline.style.perceptual import PerceptualLoss
 from pipeline.style.temporal import to_image
 from pipeline.tracking.live import LiveRun
@@ -38,6 +39,7 @@ BRUSHED = 64  # pictures that strokes are drawn for
 SHOWN = 8  # held-out photographs in the sample grid
 SAMPLE = (128, 96)  # their width and height there
 WIDTHS, BLOCKS = (8, 24, 48), 4  # of generators: 10 frames a second at 320×240 on two cores
+JUDGE = 24  # channels of the discriminators' first layer
 CODE = ("data", "models", "shards", "style", "video")
 
 
@@ -94,15 +96,31 @@ def _domain(pictures: str | list[str], part: int, limit: int) -> Domain:
 
 
 def _learner(params: Params, row: Style, photos: Domain, paintings: Domain) -> Learner:
+    if row.method == "cyclegan":
+        return _cyclegan(params.cyclegan, photos, paintings)
     settings = params.fast
     style = to_image(shrink(paintings.training[0], 2 * settings.size))
     return FastLearner(
         generator(widths=WIDTHS, blocks=BLOCKS),
         PerceptualLoss(load_features(Path(params.stylize.features)), style),
-        photos=Crops(photos.training, settings.size, settings.batch_size),
-        held_out=Crops(photos.held_out, settings.size, SHOWN),
+        photos=_crops(photos.training, settings),
+        held_out=_crops(photos.held_out, settings, SHOWN),
         settings=settings,
     )
+
+
+def _cyclegan(settings: CycleGan, photos: Domain, paintings: Domain) -> CycleGanLearner:
+    return CycleGanLearner(
+        [generator(widths=WIDTHS, blocks=BLOCKS, seed=seed) for seed in (0, 1)],
+        [discriminator(width=JUDGE, seed=seed) for seed in (2, 3)],
+        training=[_crops(each.training, settings) for each in (photos, paintings)],
+        held_out=[_crops(each.held_out, settings, SHOWN) for each in (photos, paintings)],
+        settings=settings,
+    )
+
+
+def _crops(pictures: list[Picture], settings: Fast | CycleGan, number: int | None = None) -> Crops:
+    return Crops(pictures, settings.size, number or settings.batch_size)
 
 
 def _known(params: Params, style: str, photos: Domain, paintings: Domain) -> dict[str, Any]:
@@ -119,6 +137,7 @@ def _known(params: Params, style: str, photos: Domain, paintings: Domain) -> dic
     key = hashlib.sha256(json.dumps([made_of, code], sort_keys=True).encode()).hexdigest()
     return {
         "key": key,
+        "stage": "style",
         "model": style,
         **made_of,
         "painting_hash": picture_hash(paintings.training[0]),

@@ -72,8 +72,9 @@ def _network(params: Params, method: str, style: Path) -> Path:
     """The file of the network meant by a file, a name in params.yaml, or the picture it learned."""
     if style.suffix == ".keras":
         return style
-    if str(style) in params.styles:
-        return _demand_trained(STYLE / style / "model.keras", str(style))
+    for name, row in params.styles.items():
+        if str(style) == name or (row.method, row.paintings) == (method, str(style)):
+            return _demand_trained(STYLE / name / "model.keras", name)
     painting = picture_hash(shrink(read_picture(style), LARGEST))
     for record in sorted(STYLE.glob("*/record.json")):
         learned = json.loads(record.read_text(encoding="utf-8"))

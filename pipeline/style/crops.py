@@ -12,7 +12,7 @@ from pipeline.video.decode import Picture
 Batch = NDArray[np.float32]  # [batch, size, size, 3]: red, green, blue, 0..1
 
 # The least share of a picture's shorter side that a crop takes.
-LEAST = 0.6
+LEAST = 0.4
 
 
 @dataclass(frozen=True)

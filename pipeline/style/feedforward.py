@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from pipeline.errors import StyleError
 from pipeline.style.networks import HALVINGS
-from pipeline.style.temporal import paint_frames, to_image, to_picture
+from pipeline.style.temporal import blended, paint_frames, to_image, to_picture
 from pipeline.style.transfer import Image, Prior, with_colours_of
 from pipeline.video.decode import Picture
 
@@ -39,10 +39,7 @@ class FeedForward:
 
     def _paint(self, frame: Image, prior: Prior | None) -> Image:
         painted = self._pass(frame)
-        if prior is None:
-            return painted
-        share = self._blend * prior.reliable[..., None]
-        return painted + share * (prior.warped - painted)
+        return painted if prior is None else blended(painted, prior, self._blend)
 
     def _pass(self, frame: Image) -> Image:
         height, width = frame.shape[:2]

@@ -37,14 +37,14 @@ def generator(*, widths: Sequence[int], blocks: int, seed: int = 0) -> keras.Mod
 def discriminator(*, width: int, seed: int = 0) -> keras.Model:
     """A PatchGAN: pictures to one verdict a patch [batch, h, w, 1], without bounds.
 
-    Two halvings, as patches of 22 pixels are what small pictures have room for (Zhu et al. used
-    70 of 256).
+    A patch has 46 pixels, as small pictures have room for (Zhu et al. took 70 of 256).
     """
     keras.utils.set_random_seed(seed)
     inputs = keras.Input((None, None, 3))
     x = layers.LeakyReLU(0.2)(layers.Conv2D(width, 4, 2, padding="same")(inputs))
-    x = _normalized(_convolution(2 * width, size=4, strides=2)(x))
-    outputs = layers.Conv2D(1, 4, padding="same")(layers.LeakyReLU(0.2)(x))
+    for more in (2, 4):
+        x = layers.LeakyReLU(0.2)(_normalized(_convolution(more * width, size=4, strides=2)(x)))
+    outputs = layers.Conv2D(1, 4, padding="same")(x)
     return keras.Model(inputs, outputs, name="discriminator")
 
 

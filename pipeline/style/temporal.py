@@ -47,6 +47,12 @@ def predict(before: Picture, frame: Picture, painted: Image) -> Prior | None:
     return Prior(warp(painted, backward), reliable)
 
 
+def blended(image: Image, prior: Prior, share: float) -> Image:
+    """`image` with a share of the warped predecessor where that is known."""
+    weights = share * prior.reliable[..., None]
+    return np.asarray(image + weights * (prior.warped - image))
+
+
 def warp(image: Image, field: Fields) -> Image:
     """The picture whose point (x, y) is `image`'s at (x, y) + `field`; edges are repeated."""
     height, width = field.shape[:2]
@@ -94,7 +100,7 @@ def _alike(before: Picture, frame: Picture, backward: Fields) -> Mask:
 
     Flow finds no motion in flat pictures, whatever follows them.
     """
-    gap = cv2.absdiff(warp(before, backward), frame.astype(np.float32))
+    gap = cv2.absdiff(warp(before.astype(np.float32), backward), frame.astype(np.float32))
     return np.asarray(gap.max(axis=-1) < ALIKE, np.float32)
 
 

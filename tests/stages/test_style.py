@@ -38,12 +38,14 @@ def params(project, monkeypatch):
     monkeypatch.setattr(style, "BLOCKS", 1)
     rows = {
         "one": Style(method="fast", photos="photos", paintings="painting.png"),
+        "gan": Style(method="cyclegan", photos="photos", paintings="photos"),
         "many": Style(method="fast", photos="photos", paintings="photos"),
     }
     return params.model_copy(
         update={
             "styles": rows,
             "stylize": params.stylize.model_copy(update={"features": "seer.keras"}),
+            "cyclegan": params.cyclegan.model_copy(update={"size": 32, "steps": 2}),
             "fast": params.fast.model_copy(update={"size": 48, "steps": 2, "batch_size": 1}),
         }
     )
@@ -90,6 +92,14 @@ def test_where_no_network_is_trained_the_error_says_how(params, trained, tmp_pat
     assert not list(tmp_path.iterdir())
 
 
+def test_a_cyclegan_s_generator_paints(params, tmp_path):
+    style.run(params, "gan")
+    header = (STYLE / "gan" / "history.csv").read_text().splitlines()[0]
+    assert header.startswith("epoch,loss,adversarial,cycle,identity,discriminator,val_loss")
+    stylize.run(params, Path("other.png"), tmp_path / "out.png", "cyclegan", Path("gan"))
+    assert cv2.imread(str(tmp_path / "out.png")).shape == (48, 64, 3)
+
+
 def test_fast_learns_from_one_picture(params):
     with pytest.raises(
         ParamsError, match=r"styles\.many\.paintings is photos, which is not one picture"
@@ -98,5 +108,7 @@ def test_fast_learns_from_one_picture(params):
 
 
 def test_a_row_that_is_not_there_is_an_error_that_lists_those_that_are(params):
-    with pytest.raises(ParamsError, match=r"styles has no 'two'; params\.yaml lists one, many"):
+    with pytest.raises(
+        ParamsError, match=r"styles has no 'two'; params\.yaml lists one, gan, many"
+    ):
         style.run(params, "two")
