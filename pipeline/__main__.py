@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
                 "--style",
                 type=Path,
                 required=True,
-                help="the picture to follow; or a network: its file, or its name in params.yaml",
+                help="a picture; or a network: a name in params.yaml, a .keras file, models:/NAME@ALIAS",
             )
             command.add_argument("--preview", action="store_true", help="only the first 3 seconds")
         if name == "inspect":

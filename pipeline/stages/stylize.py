@@ -14,7 +14,8 @@ from pipeline.data.clips import is_video
 from pipeline.data.files import written_aside
 from pipeline.errors import ClipError, StyleError
 from pipeline.params import Params
-from pipeline.stages.paths import STYLE
+from pipeline.stages.paths import STATE, STYLE
+from pipeline.stages.track import tracking_uri
 from pipeline.style.feedforward import FeedForward, load_generator
 from pipeline.style.images import LARGEST, PICTURES, picture_hash, read_picture, shrink
 from pipeline.style.nst import NeuralStyle
@@ -69,9 +70,14 @@ def _painter(params: Params, method: str, style: Path) -> tuple[Painter, list[Pa
 
 
 def _network(params: Params, method: str, style: Path) -> Path:
-    """The file of the network meant by a file, a name in params.yaml, or the picture it learned."""
+    """The file of the network that `style` means.
+
+    That is a file, a registered model, a row of params.yaml, or the picture or folder it learned.
+    """
     if style.suffix == ".keras":
         return style
+    if style.parts[0] == "models:":
+        return _registered(str(style))
     for name, row in params.styles.items():
         if str(style) == name or (row.method, row.paintings) == (method, str(style)):
             return _demand_trained(STYLE / name / "model.keras", name)
@@ -85,6 +91,14 @@ def _network(params: Params, method: str, style: Path) -> Path:
         f"`NAME: {{method: {method}, photos: clips, paintings: {style}}}`, run "
         "`dvc repro style@NAME`, or use --method nst"
     )
+
+
+def _registered(uri: str) -> Path:
+    # Here, since importing MLflow takes seconds, and most networks are files.
+    from pipeline.tracking.registered import fetch
+
+    folder = STATE / "registered" / hashlib.sha256(uri.encode()).hexdigest()[:16]
+    return fetch(uri, folder, tracking_uri=tracking_uri())
 
 
 def _demand_trained(network: Path, name: str) -> Path:

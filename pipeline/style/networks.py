@@ -29,7 +29,7 @@ def generator(*, widths: Sequence[int], blocks: int, seed: int = 0) -> keras.Mod
         inner = _convolved(x, widths[-1])
         x = layers.Add()([x, _normalized(_convolution(widths[-1])(inner))])
     for width in widths[-2::-1]:
-        x = _convolved(layers.UpSampling2D(2)(x), width)
+        x = _convolved(layers.UpSampling2D(2, interpolation="bilinear")(x), width)
     outputs = layers.Conv2D(3, 5, padding="same", activation="sigmoid")(x)
     return keras.Model(inputs, outputs, name="generator")
 
