@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
                 "--style",
                 type=Path,
                 required=True,
-                help="a picture; or a network: a row of params.yaml, a .keras file, models:/NAME@ALIAS",
+                help="a picture; or a network: a row of params.yaml, a .keras file, models:/NAME",
             )
             command.add_argument("--preview", action="store_true", help="only the first 3 seconds")
         if name == "inspect":
