@@ -55,8 +55,8 @@ def run(params: Params, style: str) -> None:
             "fast learns from one: name a file, or strokes"
         )
     photos, paintings = _domains(row)
-    known = _known(params, style, photos, paintings)
     learner = _learner(params, row, photos, paintings)
+    known = _known(params, style, photos, paintings)
     state = STATE / "style" / known["key"][:16]
     with LiveRun(known, tracking_uri=tracking_uri()) as live:
         steps = getattr(params, row.method).steps
@@ -131,8 +131,9 @@ def _known(params: Params, style: str, photos: Domain, paintings: Domain) -> dic
         "params": getattr(params, row.method).model_dump(),
         "photos_hash": _hash(photos.training + photos.held_out),
         "paintings_hash": _hash(paintings.training + paintings.held_out),
-        "features_hash": content_hash(Path(params.stylize.features)),
     }
+    if row.method == "fast":
+        made_of["features_hash"] = content_hash(Path(params.stylize.features))
     code = [folder_hash(Path(__file__).parents[1] / package, "*.py") for package in CODE]
     key = hashlib.sha256(json.dumps([made_of, code], sort_keys=True).encode()).hexdigest()
     return {

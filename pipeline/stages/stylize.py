@@ -76,7 +76,7 @@ def _network(params: Params, method: str, style: Path) -> Path:
     """
     if style.suffix == ".keras":
         return style
-    if style.parts[0] == "models:":
+    if str(style).startswith("models:/"):
         return _registered(str(style))
     for name, row in params.styles.items():
         if str(style) == name or (row.method, row.paintings) == (method, str(style)):

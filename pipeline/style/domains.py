@@ -39,7 +39,9 @@ def clip_frames(shards: Sequence[Path], clips: Mapping[str, bool]) -> Domain:
                 side = domain.held_out if clips[record.clip] else domain.training
                 chosen = np.linspace(0, len(record.frames) - 1, FRAMES).round().astype(int)
                 side += [decode_jpeg(record.frames[index]) for index in sorted(set(chosen))]
-    return Domain(_thinned(domain.training), _thinned(domain.held_out))
+    # Few clips may all have fallen to one side.
+    training, held_out = domain.training or domain.held_out, domain.held_out or domain.training
+    return Domain(_thinned(training), _thinned(held_out))
 
 
 def folder_pictures(folder: Path) -> Domain:
