@@ -18,6 +18,8 @@ COMMANDS = {
     "evaluate": "judge one trained model on the test split",
     "explore": "look at the clips: figures, numbers and a report",
     "compare": "put all models into one table",
+    "style": "train one network that paints, of params.yaml",
+    "gallery": "paint test clips by every method, and judge them",
     "stylize": "repaint a video, a picture or a folder of them in the style of a picture",
     "track": "bring MLflow up to date with what is on disk",
     "promote": "let the best model challenge the champion in MLflow",
@@ -46,11 +48,23 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=help_text)
         if name in ("train", "evaluate"):
             command.add_argument("model", help="its name in the section models of params.yaml")
+        if name == "style":
+            command.add_argument("style", help="its name in the section styles of params.yaml")
         if name == "stylize":
             command.add_argument("source", type=Path, metavar="IN", help="video, picture or folder")
             command.add_argument("target", type=Path, metavar="OUT", help="file, or folder for one")
-            command.add_argument("--method", choices=["nst"], default="nst", help="nst: optimized")
-            command.add_argument("--style", type=Path, required=True, help="the picture to follow")
+            command.add_argument(
+                "--method",
+                choices=["nst", "fast", "cyclegan"],
+                default="nst",
+                help="optimize every frame, or use the network that is trained for the style",
+            )
+            command.add_argument(
+                "--style",
+                type=Path,
+                required=True,
+                help="a picture; or a network: a row of params.yaml, a .keras file, models:/NAME",
+            )
             command.add_argument("--preview", action="store_true", help="only the first 3 seconds")
         if name == "inspect":
             command.add_argument("shard", type=Path, help="a .tfrecord or .parquet file")

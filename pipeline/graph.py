@@ -1,6 +1,9 @@
 """dvc.yaml as a graph, for the DAGs: read from YAML alone, since they are parsed all the time."""
 
+import re
 from collections.abc import Iterator, Mapping
+from functools import reduce
+from operator import getitem
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -43,11 +46,19 @@ def _rows(
 ) -> Iterator[tuple[str, Any]]:
     """The stage itself, or what `foreach` makes of it."""
     if "foreach" not in stage:
-        yield name, stage
+        yield name, _filled(stage, params)
         return
-    template = yaml.safe_dump(stage["do"])
     for key in params[stage["foreach"].removeprefix("${").removesuffix("}")]:
-        yield f"{name}@{key}", yaml.safe_load(template.replace("${key}", key))
+        yield f"{name}@{key}", _filled(stage["do"], {**params, "key": key})
+
+
+def _filled(stage: Mapping[str, Any], values: Mapping[str, Any]) -> Any:
+    """The stage with each ${a.b} replaced by values["a"]["b"]."""
+
+    def value(match: re.Match[str]) -> str:
+        return str(reduce(getitem, match[1].split("."), values))
+
+    return yaml.safe_load(re.sub(r"\$\{([\w.]+)\}", value, yaml.safe_dump(stage)))
 
 
 def _paths(stage: Mapping[str, Any], *kinds: str) -> list[PurePosixPath]:

@@ -97,7 +97,7 @@ class Evaluate(Section):
 
 
 class Stylize(Section):
-    """How pictures and videos are restyled by optimization."""
+    """How pictures and videos are restyled."""
 
     features: str = Field(min_length=1)
     size: int = Field(ge=16)
@@ -107,7 +107,53 @@ class Stylize(Section):
     style: float = Field(ge=0)
     variation: float = Field(ge=0)
     temporal: float = Field(ge=0)
+    blend: float = Field(ge=0, lt=1)
     keep_colours: bool
+
+
+# clips, strokes, classes, or a path.
+Pictures = Annotated[str, StringConstraints(min_length=1)] | list[str]
+
+
+class Style(Section):
+    """One network that paints: how it learns, and from which pictures."""
+
+    method: Literal["fast", "cyclegan"]
+    photos: Pictures
+    paintings: Pictures
+
+
+class Fast(Section):
+    """How feed-forward networks learn a style."""
+
+    size: int = Field(ge=48, multiple_of=4)
+    batch_size: int = Field(ge=1)
+    steps: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
+    content: float = Field(ge=0)
+    style: float = Field(ge=0)
+    variation: float = Field(ge=0)
+    stability: float = Field(ge=0)
+
+
+class CycleGan(Section):
+    """How two generators learn to turn pictures of two domains into each other."""
+
+    size: int = Field(ge=32, multiple_of=8)
+    batch_size: int = Field(ge=1)
+    steps: int = Field(ge=2)
+    learning_rate: float = Field(gt=0)
+    cycle: float = Field(ge=0)
+    identity: float = Field(ge=0)
+    pool: int = Field(ge=1)
+
+
+class Gallery(Section):
+    """What all ways of painting are compared on."""
+
+    clips: int = Field(ge=1)
+    frames: int = Field(ge=2)
+    size: int = Field(ge=16)
 
 
 class Machine(Section):
@@ -129,6 +175,10 @@ class Params(Section):
     models: dict[ModelName, Model] = Field(min_length=1)
     evaluate: Evaluate
     stylize: Stylize
+    styles: dict[ModelName, Style] = Field(min_length=1)
+    fast: Fast
+    cyclegan: CycleGan
+    gallery: Gallery
     machine: Machine
 
     @model_validator(mode="after")

@@ -46,6 +46,17 @@ def test_rows_of_foreach_are_stages_of_their_own(tmp_path):
     }
 
 
+def test_a_param_in_a_path_is_filled_in(tmp_path):
+    (tmp_path / "params.yaml").write_text("paint: {features: train/model}\nnames: {a: 1}")
+    (tmp_path / "dvc.yaml").write_text(
+        "stages:\n"
+        "  train: {cmd: train, outs: [train/model]}\n"
+        "  paint: {cmd: paint, deps: ['${paint.features}']}\n"
+        "  each: {foreach: '${names}', do: {cmd: 'each ${key}', deps: ['${paint.features}']}}\n"
+    )
+    assert read_graph(tmp_path) == {"train": (), "paint": ("train",), "each@a": ("train",)}
+
+
 def test_reading_it_imports_nothing_heavy():
     code = (
         "import sys; from pathlib import Path; from pipeline.graph import read_graph\n"

@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.params import Params
-from pipeline.report import comparison, data_part, html, models_part, tradeoffs, understanding
+from pipeline.report import (
+    comparison,
+    data_part,
+    html,
+    models_part,
+    style_part,
+    tradeoffs,
+    understanding,
+)
 from pipeline.report import contenders as report_contenders
 from pipeline.report.comparison import Row
 from pipeline.report.curves import read_history
@@ -16,7 +24,7 @@ from pipeline.report.html import Section
 from pipeline.report.models_part import Judged
 from pipeline.report.understanding import Looked
 from pipeline.shards.parquet import find_records
-from pipeline.stages.paths import EVALUATE, EXPLORE, RESULTS, SHARDS, TRAIN
+from pipeline.stages.paths import EVALUATE, EXPLORE, GALLERY, RESULTS, SHARDS, TRAIN
 from pipeline.training.contenders import Contender, Pair, Summary, paired, summarized
 from pipeline.training.evaluation import (
     Predictions,
@@ -74,6 +82,7 @@ def _report(models: list[str], rows: list[Row], summaries: list[Summary], pairs:
             *models_part.sections(rows, picture, judged, tested),
             *tradeoffs.sections(rows, pairs),
             *_single_clips(models),
+            *style_part.sections(GALLERY),
             *data_part.sections(EXPLORE),
         ],
     )

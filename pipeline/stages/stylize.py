@@ -1,6 +1,7 @@
 """stylize: repaint a video, a picture or a folder of them in the style of a picture."""
 
 import hashlib
+import json
 import logging
 import math
 from collections.abc import Iterator
@@ -13,7 +14,10 @@ from pipeline.data.clips import is_video
 from pipeline.data.files import written_aside
 from pipeline.errors import ClipError, StyleError
 from pipeline.params import Params
-from pipeline.style.images import read_picture
+from pipeline.stages.paths import STATE, STYLE
+from pipeline.stages.track import tracking_uri
+from pipeline.style.feedforward import FeedForward, load_generator
+from pipeline.style.images import LARGEST, PICTURES, picture_hash, read_picture, shrink
 from pipeline.style.nst import NeuralStyle
 from pipeline.video.decode import Picture
 from pipeline.video.probe import probe
@@ -21,7 +25,7 @@ from pipeline.video.write import read_comment, rewrite
 
 log = logging.getLogger(__name__)
 
-PICTURES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+Painter = NeuralStyle | FeedForward
 PREVIEW = 3.0  # seconds
 
 
@@ -34,9 +38,9 @@ def run(
     videos end in .mp4. A video that is there already, made of the same, is left alone.
     """
     files = _files(source, target)
-    painter = NeuralStyle(read_picture(style), params.stylize)
+    painter, made_from = _painter(params, method, style)
     settings = f"{method} {params.stylize.model_dump_json()} preview={preview}"
-    made_of = _hash(settings.encode(), style, Path(params.stylize.features))
+    made_of = _hash(settings.encode(), *made_from)
     failed = []
     for original, painted in files:
         try:
@@ -51,8 +55,60 @@ def run(
         raise StyleError(f"{len(failed)} of {len(files)} were not stylized: {', '.join(failed)}")
 
 
+def _painter(params: Params, method: str, style: Path) -> tuple[Painter, list[Path]]:
+    """What paints, and the files that its results hang on."""
+    if method == "nst":
+        optimizer = NeuralStyle(read_picture(style), params.stylize)
+        return optimizer, [style, Path(params.stylize.features)]
+    network = _network(params, method, style)
+    painter = FeedForward(
+        load_generator(network),
+        blend=params.stylize.blend,
+        keep_colours=params.stylize.keep_colours,
+    )
+    return painter, [network]
+
+
+def _network(params: Params, method: str, style: Path) -> Path:
+    """The file of the network that `style` means.
+
+    That is a file, a registered model, a row of params.yaml, or the picture or folder it learned.
+    """
+    if style.suffix == ".keras":
+        return style
+    if str(style).startswith("models:/"):
+        return _registered(str(style))
+    for name, row in params.styles.items():
+        if str(style) == name or (row.method, row.paintings) == (method, str(style)):
+            return _demand_trained(STYLE / name / "model.keras", name)
+    painting = picture_hash(shrink(read_picture(style), LARGEST))
+    for record in sorted(STYLE.glob("*/record.json")):
+        learned = json.loads(record.read_text(encoding="utf-8"))
+        if learned["method"] == method and learned["painting_hash"] == painting:
+            return record.with_name("model.keras")
+    raise StyleError(
+        f"no {method} network has learned {style}; add to styles in params.yaml the row "
+        f"`NAME: {{method: {method}, photos: clips, paintings: {style}}}`, run "
+        "`dvc repro style@NAME`, or use --method nst"
+    )
+
+
+def _registered(uri: str) -> Path:
+    # Here, since importing MLflow takes seconds, and most networks are files.
+    from pipeline.tracking.registered import fetch
+
+    folder = STATE / "registered" / hashlib.sha256(uri.encode()).hexdigest()[:16]
+    return fetch(uri, folder, tracking_uri=tracking_uri())
+
+
+def _demand_trained(network: Path, name: str) -> Path:
+    if not network.is_file():
+        raise StyleError(f"{name} is not trained yet; run `dvc repro style@{name}`")
+    return network
+
+
 def _video(
-    source: Path, target: Path, painter: NeuralStyle, made_of: bytes, seconds: float | None
+    source: Path, target: Path, painter: Painter, made_of: bytes, seconds: float | None
 ) -> None:
     mark = _hash(made_of, source).hex()
     if target.exists() and read_comment(target) == mark:
@@ -71,7 +127,7 @@ def _video(
         rewrite(source, aside, change, comment=mark, seconds=seconds)
 
 
-def _picture(source: Path, target: Path, painter: NeuralStyle) -> None:
+def _picture(source: Path, target: Path, painter: Painter) -> None:
     (painted,) = painter.restyle(iter([read_picture(source)]))
     with written_aside(target) as aside:
         aside.write_bytes(bytes(cv2.imencode(target.suffix, painted)[1]))

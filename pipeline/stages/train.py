@@ -1,12 +1,9 @@
 """train: train one model of params.yaml; write it down with its record and its history."""
 
-import csv
 import hashlib
 import json
 import logging
-import os
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +15,13 @@ from pipeline.errors import TrainingError
 from pipeline.models import build
 from pipeline.params import Params
 from pipeline.stages.paths import SHARDS, STATE, TRAIN
+from pipeline.stages.records import circumstances, folder_hash, use_threads, write_history
 from pipeline.stages.track import tracking_uri
 from pipeline.stages.windows import Windows
 from pipeline.tracking.live import LiveRun
 from pipeline.tracking.trained import content_hash
 from pipeline.training.cost import gflops
 from pipeline.training.fit import Training, fit
-from pipeline.training.hardware import hardware
 from pipeline.training.warm_start import take_weights
 
 log = logging.getLogger(__name__)
@@ -35,7 +32,7 @@ CODE = ("data", "models", "shards", "training")
 
 def run(params: Params, model: str) -> None:
     """Write data/train/MODEL/{model.keras,record.json,history.csv}."""
-    _use_threads(params.machine.threads)
+    use_threads(params.machine.threads)
     windows = Windows(params, model)
     known = _known(params, model, windows)
     network = build(
@@ -76,11 +73,6 @@ def _earlier(params: Params, model: str) -> Path | None:
     return earlier if earlier.is_file() else None
 
 
-def _use_threads(threads: int | None) -> None:
-    if threads is not None:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-
-
 def _validation(windows: Windows) -> tf.data.Dataset:
     return windows.evaluation("validation", VALIDATION_WINDOWS).map(_without_clips)
 
@@ -96,22 +88,19 @@ def _known(params: Params, model: str, windows: Windows) -> dict[str, Any]:
     made_of = {
         **row,
         "params": params.train.model_dump(),
-        "dataset_hash": _hash_of(SHARDS, "*.tfrecord"),
+        "dataset_hash": folder_hash(SHARDS, "*.tfrecord"),
         "clips": windows.fingerprint,
         "backbone_hash": content_hash(backbone) if backbone.is_file() else "",
         "warm_start_hash": content_hash(earlier) if earlier else "",
     }
-    code = [_hash_of(Path(__file__).parents[1] / package, "*.py") for package in CODE]
+    code = [folder_hash(Path(__file__).parents[1] / package, "*.py") for package in CODE]
     key = hashlib.sha256(json.dumps([made_of, code], sort_keys=True).encode()).hexdigest()
     return {
         "key": key,
         "model": model,
         **made_of,
         "classes": list(windows.classes),
-        "git_revision": _git_revision(),
-        "precision": keras.config.dtype_policy().name,
-        "hardware": hardware(),
-        "threads": params.machine.threads or len(os.sched_getaffinity(0)),
+        **circumstances(params.machine.threads),
     }
 
 
@@ -131,29 +120,5 @@ def _write(folder: Path, network: keras.Model, known: dict[str, Any], training: 
         "validation_loss": best.get("val_loss"),
         "validation_accuracy": best.get("val_accuracy"),
     }
-    _write_history(folder / "history.csv", training.history)
+    write_history(folder / "history.csv", training.history)
     write_text(folder / "record.json", json.dumps(record, indent=2) + "\n")
-
-
-def _write_history(path: Path, history: list[dict[str, float]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, ["epoch", *history[0]], lineterminator="\n")
-        table.writeheader()
-        table.writerows({"epoch": number, **row} for number, row in enumerate(history, start=1))
-
-
-def _hash_of(folder: Path, pattern: str) -> str:
-    """Hash of the names and contents of the folder's files."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.glob(pattern)):
-        digest.update(path.name.encode())
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
-
-
-def _git_revision() -> str:
-    """The commit that is checked out; empty outside a git checkout."""
-    asked = subprocess.run(
-        ["git", "rev-parse", "--verify", "-q", "HEAD"], capture_output=True, text=True, check=False
-    )
-    return asked.stdout.strip()

@@ -1,5 +1,6 @@
 """Read the pictures that styles and contents come from, and fit them to a working size."""
 
+import hashlib
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,8 @@ from pipeline.errors import StyleError
 from pipeline.video.decode import Picture
 
 MIN_SIDE = 16  # pixels
+LARGEST = 512  # pixels of the longer side of pictures to learn from
+PICTURES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 
 def read_picture(path: Path) -> Picture:
@@ -33,6 +36,11 @@ def read_picture(path: Path) -> Picture:
         opacity = raw[..., 3:] / np.iinfo(raw.dtype).max
         picture = np.rint(picture * opacity + 255 * (1 - opacity))
     return np.asarray(picture, np.uint8)
+
+
+def picture_hash(picture: Picture) -> str:
+    """SHA-256 of a picture's pixels, in hex."""
+    return hashlib.sha256(picture.tobytes()).hexdigest()
 
 
 def shrink(picture: Picture, size: int) -> Picture:

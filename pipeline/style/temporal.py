@@ -19,6 +19,7 @@ Paint = Callable[[Image, Prior | None], Image]
 # A frame of which less follows from the one before begins a scene: 299 pairs of neighbours of 13
 # UCF101 clips had at least 0.44, and 26 pairs of frames of different clips at most 0.05.
 CUT = 0.2
+ALIKE = 48  # of 255, the most by which a point's colour changes from frame to frame
 
 
 def paint_frames(frames: Iterable[Picture], paint: Paint) -> Iterator[Picture]:
@@ -40,10 +41,16 @@ def paint_frames(frames: Iterable[Picture], paint: Paint) -> Iterator[Picture]:
 def predict(before: Picture, frame: Picture, painted: Image) -> Prior | None:
     """`painted`, the result for `before`, moved to where `frame` has it; None after a cut."""
     forward, backward = flow_fields(np.stack([before, frame, before]))[:2]
-    reliable = reliability(forward, backward)
+    reliable = reliability(forward, backward) * _alike(before, frame, backward)
     if reliable.mean() < CUT:
         return None
     return Prior(warp(painted, backward), reliable)
+
+
+def blended(image: Image, prior: Prior, share: float) -> Image:
+    """`image` with a share of the warped predecessor where that is known."""
+    weights = share * prior.reliable[..., None]
+    return np.asarray(image + weights * (prior.warped - image))
 
 
 def warp(image: Image, field: Fields) -> Image:
@@ -86,6 +93,15 @@ def to_image(picture: Picture) -> Image:
 def to_picture(image: Image) -> Picture:
     """Red, green, blue of 0..1 as OpenCV's blue, green, red bytes."""
     return np.ascontiguousarray(np.rint(image[..., ::-1] * 255).astype(np.uint8))
+
+
+def _alike(before: Picture, frame: Picture, backward: Fields) -> Mask:
+    """1 where `frame` looks as its warped predecessor does.
+
+    Flow finds no motion in flat pictures, whatever follows them.
+    """
+    gap = cv2.absdiff(warp(before.astype(np.float32), backward), frame.astype(np.float32))
+    return np.asarray(gap.max(axis=-1) < ALIKE, np.float32)
 
 
 def _squares(field: Fields) -> Fields:

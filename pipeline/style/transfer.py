@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from pipeline.style.features import Features
-from pipeline.style.losses import content_loss, gram, style_loss, temporal_loss, total_variation
+from pipeline.style.losses import temporal_loss
+from pipeline.style.perceptual import PerceptualLoss
 
 Image = NDArray[np.float32]  # [height, width, 3]: red, green, blue, 0..1
 Mask = NDArray[np.float32]  # [height, width]: 0..1
@@ -35,22 +36,18 @@ class Prior:
 
 
 class StyleTransfer:
-    """Paints pictures in the style of one; the style's statistics are taken once."""
+    """Paints pictures in the style of one."""
 
     def __init__(self, features: Features, style: Image, weights: Weights) -> None:
-        self.features = features
         self.weights = weights
-        maps = features.network(style[None])
-        # Gatys et al. scale VGG to a mean activation of 1; so one set of weights fits all networks.
-        self._scales = [1 / (float(tf.reduce_mean(each)) + 1e-6) for each in maps]
-        self._grams = [gram(each) for each in self._seen(style[None])]
+        self.perceptual = PerceptualLoss(features, style)
         self._gradient = tf.function(self._loss_and_gradient, reduce_retracing=True)
 
     def paint(
         self, content: Image, *, start: Image, steps: int, prior: Prior | None = None
     ) -> Image:
         """`content` repainted by `steps` steps of L-BFGS from the picture `start` (same size)."""
-        wanted = self._seen(tf.constant(content[None]))[self.features.content]
+        wanted = self.perceptual.wanted(tf.constant(content[None]))
         warped, reliable = _tensors(prior, content)
 
         def objective(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
@@ -69,17 +66,8 @@ class StyleTransfer:
 
     def losses(self, picture: Any, wanted: Any, warped: Any, reliable: Any) -> dict[str, Any]:
         """Each loss of a picture [1, height, width, 3], unweighted."""
-        seen = self._seen(picture)
-        return {
-            "content": content_loss(seen[self.features.content], wanted),
-            "style": style_loss([gram(each) for each in seen], self._grams),
-            "variation": total_variation(picture),
-            "temporal": temporal_loss(picture, warped, reliable),
-        }
-
-    def _seen(self, pictures: Any) -> list[Any]:
-        maps = self.features.network(pictures, training=False)
-        return [each * scale for each, scale in zip(maps, self._scales, strict=True)]
+        known = temporal_loss(picture, warped, reliable)
+        return {**self.perceptual(picture, wanted), "temporal": known}
 
     def _loss_and_gradient(self, picture: Any, *targets: Any) -> tuple[Any, Any]:
         with tf.GradientTape() as tape:

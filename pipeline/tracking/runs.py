@@ -36,6 +36,7 @@ from pipeline.tracking.trained import (
     SECONDS,
     Trained,
     content_hash,
+    experiment_of,
     params_of,
     read_trained,
     tags_of,
@@ -52,7 +53,7 @@ def upsert(model_dir: Path, evaluation_dir: Path | None, *, tracking_uri: str) -
     """Make or complete the model's run; its id, or None (and a warning) if MLflow is away."""
     trained = read_trained(model_dir, evaluation_dir)
     try:
-        client, experiment = connect(tracking_uri)
+        client, experiment = connect(tracking_uri, experiment_of(trained.record))
         run = _find(client, experiment, trained) or create_run(
             client, experiment, trained.record, started=trained.started
         )

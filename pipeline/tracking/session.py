@@ -8,7 +8,7 @@ from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException
 
 from pipeline.tracking.store import connect, create_run, epochs_of, runs_of
-from pipeline.tracking.trained import FINGERPRINT
+from pipeline.tracking.trained import FINGERPRINT, experiment_of
 
 FAILURES = (MlflowException, OSError)  # what a store that is away, or breaks off, raises
 
@@ -37,7 +37,7 @@ class Session:
 
     def _open(self) -> MlflowClient:
         """Take up the run of a training that was killed; none, if the model is tracked already."""
-        client, experiment = connect(self._tracking_uri)
+        client, experiment = connect(self._tracking_uri, experiment_of(self._record))
         runs = runs_of(client, experiment, self._record["key"])
         if not any(FINGERPRINT in run.data.tags for run in runs):
             run = runs[0] if runs else create_run(client, experiment, self._record)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import requests
 
-from pipeline.tracking.trained import FINGERPRINT
+from pipeline.tracking.trained import EXPERIMENTS, FINGERPRINT
 
-EXPERIMENT = "video-classification"
+EXPERIMENT = EXPERIMENTS["train"]
 _TIMEOUT = 5
 _FIND = """
     SELECT 1 FROM tags JOIN runs ON runs.run_uuid = tags.run_uuid
@@ -16,7 +16,7 @@ _FIND = """
 """
 
 
-def is_tracked(fingerprint: str, tracking_uri: str) -> bool:
+def is_tracked(fingerprint: str, tracking_uri: str, experiment: str = EXPERIMENT) -> bool:
     """Whether a run was completed from files with this fingerprint; False where that is unclear.
 
     Raises OSError (a requests exception) if the server does not answer.
@@ -25,7 +25,7 @@ def is_tracked(fingerprint: str, tracking_uri: str) -> bool:
     if path is not None:
         return _in_database(path, fingerprint)
     if tracking_uri.startswith(("http://", "https://")):
-        return _on_server(tracking_uri.rstrip("/"), fingerprint)
+        return _on_server(tracking_uri.rstrip("/"), fingerprint, experiment)
     return False
 
 
@@ -45,21 +45,21 @@ def _in_database(path: Path, fingerprint: str) -> bool:
         return False
 
 
-def _on_server(address: str, fingerprint: str) -> bool:
-    experiment = requests.get(
+def _on_server(address: str, fingerprint: str, experiment: str) -> bool:
+    found = requests.get(
         f"{address}/api/2.0/mlflow/experiments/get-by-name",
-        params={"experiment_name": EXPERIMENT},
+        params={"experiment_name": experiment},
         timeout=_TIMEOUT,
     )
-    if not experiment.ok:
+    if not found.ok:
         return False
-    found = requests.post(
+    runs = requests.post(
         f"{address}/api/2.0/mlflow/runs/search",
         json={
-            "experiment_ids": [experiment.json()["experiment"]["experiment_id"]],
+            "experiment_ids": [found.json()["experiment"]["experiment_id"]],
             "filter": f"tags.`{FINGERPRINT}` = '{fingerprint}'",
             "max_results": 1,
         },
         timeout=_TIMEOUT,
     )
-    return found.ok and bool(found.json().get("runs"))
+    return runs.ok and bool(runs.json().get("runs"))

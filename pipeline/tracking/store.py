@@ -21,23 +21,23 @@ for _noisy in ("mlflow.utils.environment", "urllib3.connectionpool"):
 _KIND = {"mlflow.experimentKind": "custom_model_development"}
 
 
-def connect(tracking_uri: str) -> tuple[MlflowClient, str]:
+def connect(tracking_uri: str, experiment: str = EXPERIMENT) -> tuple[MlflowClient, str]:
     """A client, and the id of the experiment, which is made (as is a local store) if it is new."""
     path = database(tracking_uri)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
     client = MlflowClient(tracking_uri, registry_uri=tracking_uri)
     artifacts = (path.absolute().parent / "artifacts").as_uri() if path is not None else None
-    return client, _experiment(client, artifacts)
+    return client, _experiment(client, experiment, artifacts)
 
 
-def _experiment(client: MlflowClient, artifacts: str | None) -> str:
-    experiment: Experiment | None = client.get_experiment_by_name(EXPERIMENT)
+def _experiment(client: MlflowClient, name: str, artifacts: str | None) -> str:
+    experiment: Experiment | None = client.get_experiment_by_name(name)
     if experiment is None:
         try:
-            return str(client.create_experiment(EXPERIMENT, artifacts, tags=_KIND))
+            return str(client.create_experiment(name, artifacts, tags=_KIND))
         except MlflowException:  # another process was first
-            experiment = client.get_experiment_by_name(EXPERIMENT)
+            experiment = client.get_experiment_by_name(name)
     if experiment.lifecycle_stage == "deleted":
         client.restore_experiment(experiment.experiment_id)
     return str(experiment.experiment_id)

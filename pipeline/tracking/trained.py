@@ -15,7 +15,18 @@ from typing import Any
 KEY = "pipeline.key"
 FINGERPRINT = "pipeline.fingerprint"
 EPOCH = "epoch/"  # begins the names of metrics with a value an epoch
-_PARAMS = ("architecture", "backbone", "fine_tune", "stream", "seed", "precision")
+EXPERIMENTS = {"train": "video-classification", "style": "style-transfer"}  # by stage
+_PARAMS = (
+    "architecture",
+    "backbone",
+    "fine_tune",
+    "method",
+    "paintings",
+    "photos",
+    "precision",
+    "seed",
+    "stream",
+)
 # The one column of a history that a second training of the same model need not repeat.
 SECONDS = f"{EPOCH}seconds"
 
@@ -71,6 +82,11 @@ def read_trained(model_dir: Path, evaluation_dir: Path | None) -> Trained:
     )
 
 
+def experiment_of(record: Mapping[str, Any]) -> str:
+    """MLflow's experiment for networks of the stage that made this one."""
+    return EXPERIMENTS[_stage(record)]
+
+
 def params_of(record: Mapping[str, Any]) -> dict[str, str]:
     """What the model was made with, by MLflow's names."""
     made = {name: record[name] for name in _PARAMS if name in record}
@@ -79,14 +95,18 @@ def params_of(record: Mapping[str, Any]) -> dict[str, str]:
 
 def tags_of(record: Mapping[str, Any]) -> dict[str, str]:
     """What is said of the model in words: its key, its shards' hash, the revision, the machine."""
-    other = (*_PARAMS, "key", "model")
+    other = (*_PARAMS, "key", "model", "stage")
     words = {name: text for name, text in record.items() if isinstance(text, str)}
     return {name: text for name, text in words.items() if name not in other} | {
         KEY: record["key"],
         # MLflow's own names: they fill the columns "Source" and "Version" of its table.
-        "mlflow.source.name": f"python -m pipeline train {record['model']}",
+        "mlflow.source.name": f"python -m pipeline {_stage(record)} {record['model']}",
         "mlflow.source.git.commit": str(record.get("git_revision") or ""),
     }
+
+
+def _stage(record: Mapping[str, Any]) -> str:
+    return str(record.get("stage", "train"))
 
 
 def epoch_metrics(row: Mapping[str, Any]) -> dict[str, float]:

@@ -54,6 +54,11 @@ def sample_clip(path: Path, *, frames: int, fps: float, settings: Extract) -> Sa
     return Sampled((indices / fps).astype(np.float32), np.repeat(np.stack(kept), repeats, axis=0))
 
 
+def first_frames(path: Path, count: int) -> list[Picture]:
+    """The first `count` frames of a clip, or all if it has fewer, as they are."""
+    return list(_decode(path, np.arange(count)))
+
+
 def _decode(path: Path, indices: NDArray[np.int64]) -> Iterator[Picture]:
     """The frames at `indices` (ascending); those between are decoded but never converted."""
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])

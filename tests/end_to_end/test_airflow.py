@@ -22,6 +22,9 @@ STAGES = [
     "explore",
     "train@vgg_lstm-rgb",
     "evaluate@vgg_lstm-rgb",
+    "style@strokes-fast",
+    "style@strokes-cyclegan",
+    "gallery",
     "compare",
 ]
 

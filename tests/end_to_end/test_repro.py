@@ -18,6 +18,9 @@ STAGES = [
     "train@vgg_lstm-flow",
     "evaluate@vgg_lstm-rgb",
     "evaluate@vgg_lstm-flow",
+    "style@strokes-fast",
+    "style@strokes-cyclegan",
+    "gallery",
     "compare",
 ]
 
@@ -72,7 +75,10 @@ def test_a_param_reruns_what_depends_on_it_and_going_back_trains_nothing(project
     assert sorted(project.repro()) == [
         "compare",
         "evaluate@vgg_lstm-rgb",
+        "gallery",
         "snapshot",
+        "style@strokes-cyclegan",
+        "style@strokes-fast",
         "train@vgg_lstm-rgb",
     ]
     project.set(models=models)

@@ -14,10 +14,9 @@ def features(own_weights):
 
 
 def total(transfer, image, content):
-    wanted = transfer.features.network(content[None])[transfer.features.content]
+    wanted = transfer.perceptual.wanted(content[None])
     nothing = tf.zeros((1, *content.shape)), tf.zeros((1, *content.shape[:2], 1))
-    scaled = wanted * transfer._scales[transfer.features.content]
-    losses = transfer.losses(tf.constant(image[None]), scaled, *nothing)
+    losses = transfer.losses(tf.constant(image[None]), wanted, *nothing)
     return sum(getattr(transfer.weights, name) * float(loss) for name, loss in losses.items())
 
 

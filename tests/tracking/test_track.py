@@ -39,7 +39,7 @@ def test_trained_models_are_tracked_once(
     caplog.clear()
     run(repository)
     assert contents(STORE) == before
-    assert "1 of 1 models were in MLflow" in caplog.text
+    assert "1 of 1 networks were in MLflow" in caplog.text
 
 
 def test_an_absent_server_is_a_warning(

@@ -1,0 +1,167 @@
+"""What style transfer claims, on real clips: `python -m benchmarks.style NETWORKS`.
+
+NETWORKS is a folder as data/style, of networks that the stage `style` trained. Writes style.json
+beside this file: how steady their videos are against the same frames painted one by one, frames a
+second, how CycleGAN's errors fell, what following the flow saves neural style transfer. And a
+contact sheet, style.jpg: five clips by every network.
+"""
+
+import argparse
+import json
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import cv2
+import numpy as np
+
+from pipeline.params import load_params
+from pipeline.report.curves import read_history
+from pipeline.style.features import load_features
+from pipeline.style.feedforward import FeedForward, load_generator
+from pipeline.style.images import read_picture, shrink
+from pipeline.style.judge import judge
+from pipeline.style.nst import NeuralStyle
+from pipeline.style.perceptual import PerceptualLoss
+from pipeline.style.temporal import to_image
+from pipeline.training.hardware import hardware
+from pipeline.video.decode import Picture, first_frames
+from pipeline.video.pictures import contact_sheet
+
+ROOT = Path(__file__).parents[1]
+RESULT = Path(__file__).with_suffix(".json")
+SHEET = Path(__file__).with_suffix(".jpg")
+SHOWN = 5  # clips of the sheet
+log = logging.getLogger("benchmarks.style")
+
+
+def main() -> None:
+    """Measure all, and write it down."""
+    options = _options()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    settings = load_params(ROOT / "params.yaml").stylize
+    paths = sorted(options.clips.rglob("*_c02.avi"))
+    chosen = np.linspace(0, len(paths) - 1, options.number).astype(int)
+    clips = [first_frames(paths[index], options.frames) for index in chosen]
+    features = load_features(options.features)
+    result: dict[str, Any] = {"clips": len(clips), "frames": options.frames, "networks": {}}
+    sheet = [_fitted(clip[-1]) for clip in clips[:SHOWN]]
+    for folder in sorted(path.parent for path in options.networks.glob("*/model.keras")):
+        painter = FeedForward(load_generator(folder / "model.keras"), blend=settings.blend)
+        style = read_picture(folder / "style.png")
+        loss = PerceptualLoss(features, to_image(shrink(style, settings.size)))
+        videos = [list(painter.restyle(iter(clip))) for clip in clips]
+        sheet += [_fitted(video[-1]) for video in videos[:SHOWN]]
+        result["networks"][folder.name] = {
+            **_trained(folder),
+            **_speed(painter, clips[0]),
+            **_steadiness(painter, clips, videos, loss),
+        }
+        log.info("%s %s", folder.name, result["networks"][folder.name])
+    if options.nst:
+        style = read_picture(options.nst)
+        method = settings.model_copy(update={"features": str(options.features)})
+        painted = NeuralStyle(style, method)
+        loss = PerceptualLoss(features, to_image(shrink(style, settings.size)))
+        short = [shrink(frame, settings.size) for frame in clips[0][: options.nst_frames]]
+        result["nst"] = _nst(painted, short, loss)
+        log.info("%s", result["nst"])
+    result["hardware"] = hardware()
+    RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    cv2.imwrite(str(SHEET), contact_sheet(sheet, columns=SHOWN), [cv2.IMWRITE_JPEG_QUALITY, 82])
+
+
+def _trained(folder: Path) -> dict[str, Any]:
+    """Method, size and time; of a CycleGAN, its held-out errors at the start and at the end."""
+    record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    known = {key: record[key] for key in ("method", "parameters", "size_bytes", "train_seconds")}
+    first, *_, last = read_history(folder / "history.csv")
+    errors = [name for name in first if name.startswith("val_")]
+    return known | {name: [round(row[name], 5) for row in (first, last)] for name in errors}
+
+
+def _speed(painter: FeedForward, clip: list[Picture]) -> dict[str, float]:
+    """With temporal consistency; CPU time tells more than the clock where others compute too."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    for _ in painter.restyle(iter(clip)):
+        pass
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    height, width = clip[0].shape[:2]
+    return {
+        "width": width,
+        "height": height,
+        "frames_a_second": round(len(clip) / wall, 2),
+        "cpu_seconds_a_frame": round(cpu / len(clip), 4),
+    }
+
+
+def _steadiness(
+    painter: FeedForward | NeuralStyle,
+    clips: list[list[Picture]],
+    videos: list[list[Picture]],
+    loss: PerceptualLoss,
+) -> dict[str, Any]:
+    """Each video against the same frames painted one by one."""
+    singles = [[next(painter.restyle(iter([frame]))) for frame in clip] for clip in clips]
+    judged = {
+        "video": [asdict(judge(*pair, loss)) for pair in zip(clips, videos, strict=True)],
+        "per_frame": [asdict(judge(*pair, loss)) for pair in zip(clips, singles, strict=True)],
+    }
+    means = {
+        name: {key: round(mean(row[key] for row in rows), 5) for key in rows[0]}
+        for name, rows in judged.items()
+    }
+    ratios = {
+        f"{key}_ratio": [
+            round(video[key] / alone[key], 3) for video, alone in zip(*judged.values(), strict=True)
+        ]
+        for key in ("warping_error", "gram_distance")
+    }
+    return {**means, **ratios}
+
+
+def _nst(painter: NeuralStyle, clip: list[Picture], loss: PerceptualLoss) -> dict[str, Any]:
+    """A video by neural style transfer, and its frames each from scratch."""
+    timed = {}
+    for name, paint in {"video": _as_video, "per_frame": _one_by_one}.items():
+        started = time.process_time()
+        painted = list(paint(painter, clip))
+        seconds = (time.process_time() - started) / len(clip)
+        timed[name] = asdict(judge(clip, painted, loss)) | {"cpu_seconds_a_frame": seconds}
+    return timed
+
+
+def _as_video(painter: NeuralStyle, clip: list[Picture]) -> Iterator[Picture]:
+    return painter.restyle(iter(clip))
+
+
+def _one_by_one(painter: NeuralStyle, clip: list[Picture]) -> Iterator[Picture]:
+    for frame in clip:
+        yield from painter.restyle(iter([frame]))
+
+
+def _fitted(picture: Picture) -> Picture:
+    return np.asarray(cv2.resize(picture, (240, 180), interpolation=cv2.INTER_AREA))
+
+
+def _options() -> argparse.Namespace:
+    shared = ROOT.parent / "shared"
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("networks", type=Path, help="a folder of trained networks, as data/style")
+    parser.add_argument("--clips", type=Path, default=shared / "ucf101/UCF-101")
+    parser.add_argument(
+        "--features", type=Path, default=shared / "weights/vgg19_imagenet_blocks1-3.h5"
+    )
+    parser.add_argument("--number", type=int, default=10, help="clips")
+    parser.add_argument("--frames", type=int, default=12, help="of each clip, from its start")
+    parser.add_argument("--nst", type=Path, help="a picture that neural style transfer follows too")
+    parser.add_argument("--nst-frames", type=int, default=6)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

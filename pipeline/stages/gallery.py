@@ -1,0 +1,93 @@
+"""gallery: paint the same clips by every method, judge them, and put them side by side."""
+
+import json
+import logging
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from pipeline.data.catalogue import labels, read_catalogue
+from pipeline.data.files import write_text
+from pipeline.params import Params
+from pipeline.stages.paths import CATALOGUE, GALLERY, STYLE
+from pipeline.style.features import load_features
+from pipeline.style.feedforward import FeedForward, load_generator
+from pipeline.style.images import read_picture, shrink
+from pipeline.style.judge import judge
+from pipeline.style.nst import NeuralStyle
+from pipeline.style.perceptual import PerceptualLoss
+from pipeline.style.temporal import to_image
+from pipeline.video.decode import Picture, first_frames
+from pipeline.video.pictures import contact_sheet
+
+log = logging.getLogger(__name__)
+
+NST = "nst"
+
+
+def run(params: Params) -> None:
+    """Write data/gallery/comparison.json and data/gallery/NAME/{metrics.json,painted.png}."""
+    clips = _clips(params)
+    rows = [_row(params, name, clips) for name in (NST, *params.styles)]
+    write_text(GALLERY / "comparison.json", json.dumps(rows, indent=2) + "\n")
+    log.info("wrote %s", GALLERY / "comparison.json")
+
+
+def _clips(params: Params) -> list[list[Picture]]:
+    """The first frames of some test clips, spread over all of them."""
+    table = read_catalogue(CATALOGUE)
+    paths = dict(zip(table["clip"].to_pylist(), table["path"].to_pylist(), strict=True))
+    names = sorted(labels(table, "test"))
+    chosen = np.linspace(0, len(names) - 1, params.gallery.clips).round().astype(int)
+    clips = [first_frames(Path(paths[names[at]]), params.gallery.frames) for at in chosen]
+    return [[shrink(frame, params.gallery.size) for frame in clip] for clip in clips]
+
+
+def _row(params: Params, name: str, clips: list[list[Picture]]) -> dict[str, Any]:
+    """One row of the comparison; its pictures are written beside it."""
+    painter, known = _method(params, name)
+    style = read_picture(STYLE / known["style"] / "style.png")
+    loss = PerceptualLoss(load_features(Path(params.stylize.features)), to_image(style))
+    list(painter.restyle(iter(clips[0][:1])))  # TensorFlow traces first, which is not the method's
+    started = time.perf_counter()
+    videos = [list(painter.restyle(iter(clip))) for clip in clips]
+    seconds = (time.perf_counter() - started) / sum(map(len, clips))
+    singles = [[next(painter.restyle(iter([frame]))) for frame in clip] for clip in clips]
+    row = {
+        "name": name,
+        **known,
+        "seconds_a_frame": seconds,
+        "video": _judged(clips, videos, loss),
+        "per_frame": _judged(clips, singles, loss),
+    }
+    (GALLERY / name).mkdir(parents=True, exist_ok=True)
+    last = [clip[-1] for clip in (*clips, *videos)]
+    cv2.imwrite(str(GALLERY / name / "painted.png"), contact_sheet(last, columns=len(clips)))
+    write_text(GALLERY / name / "metrics.json", json.dumps(row, indent=2) + "\n")
+    return row
+
+
+def _method(params: Params, name: str) -> tuple[NeuralStyle | FeedForward, dict[str, Any]]:
+    """What paints, and what is known of it; neural style transfer follows the first row's style."""
+    if name == NST:
+        first = next(iter(params.styles))
+        size = Path(params.stylize.features).stat().st_size
+        style = read_picture(STYLE / first / "style.png")
+        known = {"method": NST, "style": first, "train_seconds": 0.0, "size_bytes": size}
+        return NeuralStyle(style, params.stylize), known
+    record = json.loads((STYLE / name / "record.json").read_text(encoding="utf-8"))
+    network = load_generator(STYLE / name / "model.keras")
+    known = {key: record[key] for key in ("method", "train_seconds", "size_bytes")}
+    return FeedForward(network, blend=params.stylize.blend), {"style": name, **known}
+
+
+def _judged(
+    clips: list[list[Picture]], painted: list[list[Picture]], loss: PerceptualLoss
+) -> dict[str, float]:
+    """Means over the clips."""
+    rows = [asdict(judge(*pair, loss)) for pair in zip(clips, painted, strict=True)]
+    return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}

@@ -1,0 +1,23 @@
+"""The file of a registered model, fetched from MLflow."""
+
+from pathlib import Path
+
+from mlflow.artifacts import download_artifacts
+
+from pipeline.errors import TrackingError
+from pipeline.tracking.session import FAILURES
+
+
+def fetch(uri: str, folder: Path, *, tracking_uri: str) -> Path:
+    """Download `models:/NAME/VERSION` or `models:/NAME@ALIAS` to `folder`; its Keras file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        download_artifacts(
+            uri, dst_path=str(folder), tracking_uri=tracking_uri, registry_uri=tracking_uri
+        )
+    except FAILURES as error:
+        raise TrackingError(f"MLflow at {tracking_uri} did not give {uri}: {error}") from error
+    files = sorted(folder.rglob("*.keras"))
+    if not files:
+        raise TrackingError(f"{uri} holds no Keras file; name a version of a Keras model")
+    return files[0]

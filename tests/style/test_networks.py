@@ -1,0 +1,45 @@
+import keras
+import numpy as np
+import pytest
+
+from pipeline.style.networks import discriminator, generator
+
+
+@pytest.fixture(scope="module")
+def network():
+    return generator(widths=(4, 8, 8), blocks=1)
+
+
+def test_pictures_of_any_size_become_pictures_of_that_size(network, picture):
+    painted = network(picture(0, 32, 48)[None]).numpy()
+    assert painted.shape == (1, 32, 48, 3)
+    assert 0 < painted.min() < painted.max() < 1
+
+
+def test_a_picture_s_contrast_is_normalized_away(network, picture):
+    # Instance normalization, not batch: each picture by itself.
+    alone = network(picture(0)[None]).numpy()[0]
+    among = network(np.stack([picture(0), picture(1)])).numpy()[0]
+    np.testing.assert_allclose(alone, among, atol=1e-5)
+
+
+def test_it_is_slim():
+    assert generator(widths=(8, 24, 48), blocks=4).count_params() < 200_000
+
+
+def test_it_survives_saving(network, picture, tmp_path):
+    network.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(loaded(picture(0)[None]), network(picture(0)[None]), atol=1e-6)
+
+
+def test_a_seed_decides_the_weights():
+    one, same, other = (generator(widths=(4, 4, 4), blocks=1, seed=s).weights[0] for s in (0, 0, 1))
+    np.testing.assert_array_equal(one, same)
+    assert np.abs(one.numpy() - other.numpy()).max() > 0
+
+
+def test_there_is_a_verdict_a_patch(picture):
+    verdicts = discriminator(width=4)(picture(0, 64, 96)[None]).numpy()
+    assert verdicts.shape == (1, 8, 12, 1)
+    assert np.ptp(verdicts) > 0
