@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 ORDER = [
     "__main__",
     "arrivals",
+    "inbox",
     "worktree",
     "stages",
     "report",
