@@ -14,6 +14,7 @@ ORDER = [
     "arrivals",
     "inbox",
     "worktree",
+    "handover",
     "stages",
     "report",
     "style",
