@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Where it is set, every start would compile TensorFlow anew: 15 s more, each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup repro test lint mlflow airflow retrain
+.PHONY: help setup repro test lint mlflow airflow worker retrain stylize
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -47,8 +47,14 @@ mlflow: setup ## serve the MLflow UI on 127.0.0.1:5000
 airflow: $(VENV)/.airflow ## run Airflow on 127.0.0.1:8080, until it is stopped
 	airflow/serve
 
+worker: $(VENV)/.airflow ## work for an Airflow on another machine; docs/several-machines.md
+	airflow/service worker
+
 retrain: $(VENV)/.airflow ## trigger the DAG retrain and follow it; PARAMS='{"dataset.split": 2}'
 	@python airflow/trigger.py retrain '$(or $(PARAMS),{})'
+
+stylize: $(VENV)/.airflow ## trigger the DAG stylize and follow it; PARAMS='{"style": "painting.jpg"}'
+	@python airflow/trigger.py stylize '$(or $(PARAMS),{})'
 
 $(VENV)/.airflow: $(VENV)/.installed requirements-airflow.txt
 	@uv pip install --quiet --no-deps --require-hashes --python $(VENV)/bin/python -r $(word 2,$^) || \

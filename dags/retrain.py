@@ -64,11 +64,11 @@ DEFAULTS: dict[str, Any] = {
     "execution_timeout": timedelta(hours=12),
     "on_failure_callback": explain_failure,
     "trigger_rule": "none_failed",  # a skipped task would skip all that follows
-    "cwd": TREE,
+    "cwd": str(ROOT),
 }
 
 
-@task.bash(cwd=str(ROOT), env={"PARAMS": "{{ params | tojson }}"}, append_env=True)
+@task.bash(env={"PARAMS": "{{ params | tojson }}"}, append_env=True)
 def make_tree() -> str:
     """Make the run's work tree; it shares DVC's cache and the reusable pieces with the project."""
     return f"python -m pipeline.worktree make '{TREE}'"
@@ -77,19 +77,19 @@ def make_tree() -> str:
 @task.bash(pool="training")
 def run_stage(stage: str) -> str:
     """Run one DVC stage; skipped if it is done already."""
-    return f"python -m pipeline.worktree stage '{stage}'"
+    return f"python -m pipeline.worktree stage '{TREE}' '{stage}'"
 
 
 @task.bash
 def promote() -> str:
     """Register the run's best model; champion if it beats the present one by more than chance."""
-    return "python -m pipeline track && python -m pipeline promote"
+    return f"python -m pipeline.worktree promote '{TREE}'"
 
 
 @task.bash
 def publish() -> str:
     """Commit dvc.lock and the results on the run's branch, push, and sum up."""
-    return "python -m pipeline.worktree publish"
+    return f"python -m pipeline.worktree publish '{TREE}'"
 
 
 @dag(

@@ -31,3 +31,7 @@ class TrackingError(PipelineError):
 
 class StyleError(PipelineError):
     """A style, the weights it is seen by, or what is to be stylized cannot be used."""
+
+
+class HandoverError(PipelineError):
+    """The machines of a run cannot hand each other what they made."""

@@ -12,7 +12,9 @@ ROOT = Path(__file__).parents[1]
 ORDER = [
     "__main__",
     "arrivals",
+    "inbox",
     "worktree",
+    "handover",
     "stages",
     "report",
     "style",

@@ -58,22 +58,23 @@ def commit(message):
 
 
 def run_both_stages():
-    return [main(["stage", name]) for name in ("double", "compare")]
+    return [main(["stage", ".", name]) for name in ("double", "compare")]
 
 
 def publish(verdict):
-    Path("data/promote").mkdir(parents=True)
-    Path("data/promote/promotion.json").write_text(json.dumps({"verdict": verdict}))
-    assert main(["publish"]) == 0
+    Path("results/promotion.json").write_text(json.dumps({"verdict": verdict}))
+    assert main(["publish", "."]) == 0
 
 
 def test_params_are_set_and_comments_stay(project):
-    make(project, project / "trees/a", {"dataset.split": 3, "dataset.classes": ["x", "y"]})
+    rate = {"train.learning_rate": 1e-7}
+    make(project, project / "trees/a", {"dataset.split": 3, "dataset.classes": ["x", "y"], **rate})
     made = project / "trees/a/params.yaml"
     before = load_params(project / "params.yaml")
     changed = {"split": 3, "classes": ["x", "y"]}
     dataset = before.dataset.model_copy(update=changed)
-    assert load_params(made) == before.model_copy(update={"dataset": dataset})
+    train = before.train.model_copy(update={"learning_rate": 1e-7})
+    assert load_params(made) == before.model_copy(update={"dataset": dataset, "train": train})
     assert "# official UCF101 split" in made.read_text()
 
 
@@ -141,7 +142,7 @@ def test_a_stage_that_fails_is_a_failure(project, monkeypatch):
     commit("break it")
     make(project, project / "trees/a", {})
     monkeypatch.chdir(project / "trees/a")
-    assert main(["stage", "double"]) not in (0, NOTHING_TO_DO)
+    assert main(["stage", ".", "double"]) not in (0, NOTHING_TO_DO)
 
 
 def test_what_a_run_made_is_a_branch_of_the_project(project, monkeypatch):
@@ -151,7 +152,12 @@ def test_what_a_run_made_is_a_branch_of_the_project(project, monkeypatch):
     publish("a is the first champion")
     monkeypatch.chdir(project)
     changed = git("diff", "--name-only", "HEAD", "retrain/a").splitlines()
-    assert changed == ["dvc.lock", "params.yaml", "results/comparison.md"]
+    assert changed == [
+        "dvc.lock",
+        "params.yaml",
+        "results/comparison.md",
+        "results/promotion.json",
+    ]
     assert git("log", "-1", "--format=%B", "retrain/a").split("\n\n") == [
         "retrain/a",
         "a is the first champion",
@@ -171,5 +177,5 @@ def test_with_a_remote_another_machine_need_not_run_what_is_done(project, monkey
     monkeypatch.chdir(other)
     make(other, other / "trees/b", {})
     monkeypatch.chdir(other / "trees/b")
-    assert main(["stage", "double"]) == NOTHING_TO_DO
+    assert main(["stage", ".", "double"]) == NOTHING_TO_DO
     assert Path("out/double").read_text() == "42\n"

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 def run(params: Params) -> None:
-    """Write data/promote/promotion.json, and say why the challenger was promoted, or why not."""
+    """Write results/promotion.json, and say why the challenger was promoted, or why not."""
     # Here, since importing MLflow takes seconds.
     from pipeline.tracking.promotion import Answers, promote
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -38,21 +38,33 @@ def run(
     videos end in .mp4. A video that is there already, made of the same, is left alone.
     """
     files = _files(source, target)
-    painter, made_from = _painter(params, method, style)
-    settings = f"{method} {params.stylize.model_dump_json()} preview={preview}"
-    made_of = _hash(settings.encode(), *made_from)
+    paint = file_painter(params, method, style, preview=preview)
     failed = []
     for original, painted in files:
         try:
-            if is_video(original.name):
-                _video(original, painted, painter, made_of, PREVIEW if preview else None)
-            else:
-                _picture(original, painted, painter)
+            paint(original, painted)
         except (ClipError, StyleError) as error:
             log.error("%s: %s", original, error)  # noqa: TRY400 - these errors explain themselves
             failed.append(original.name)
     if failed:
         raise StyleError(f"{len(failed)} of {len(files)} were not stylized: {', '.join(failed)}")
+
+
+def file_painter(
+    params: Params, method: str, style: Path, *, preview: bool
+) -> Callable[[Path, Path], None]:
+    """Paints what the first path holds to the second; raises ClipError or StyleError."""
+    painter, made_from = _painter(params, method, style)
+    settings = f"{method} {params.stylize.model_dump_json()} preview={preview}"
+    made_of = _hash(settings.encode(), *made_from)
+
+    def paint(original: Path, painted: Path) -> None:
+        if is_video(original.name):
+            _video(original, painted, painter, made_of, PREVIEW if preview else None)
+        else:
+            _picture(original, painted, painter)
+
+    return paint
 
 
 def _painter(params: Params, method: str, style: Path) -> tuple[Painter, list[Path]]:

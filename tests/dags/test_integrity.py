@@ -2,12 +2,15 @@
 
 import ast
 import importlib.util
+import json
 import os
+import shlex
 import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
 
+import jinja2
 import pytest
 
 from pipeline.graph import read_graph
@@ -109,3 +112,32 @@ def test_a_skipped_stage_does_not_skip_what_follows(dags):
 def test_stages_share_the_training_slots(dags):
     stages = dags["retrain"].tasks[1:-2]
     assert {task.pool for task in stages} == {"training"}
+
+
+def test_stylize_finds_paints_in_batches_of_a_bounded_number_and_sums_up(dags):
+    tasks = {task.task_id: task for task in dags["stylize"].tasks}
+    assert list(tasks) == ["find", "paint", "sum_up"]
+    assert tasks["paint"].is_mapped
+    assert tasks["paint"].upstream_task_ids == {"find"}
+    assert tasks["paint"].pool == "stylizing"
+    assert tasks["sum_up"].upstream_task_ids == {"paint"}
+
+
+def test_stylize_offers_the_methods_of_the_command(dags):
+    usage = subprocess.run(
+        [sys.executable, "-m", "pipeline", "stylize", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    methods = dags["stylize"].params.get_param("method").schema["enum"]
+    assert "{" + ",".join(methods) + "}" in usage
+
+
+def test_stylize_hands_on_any_name_of_a_file_as_it_is(dags):
+    """Through Airflow's templates, and the shell."""
+    batch = ["it's.avi", "{{ 7 * 7 }} {% raw %}.mp4", "$HOME `ls`.mov", "\\n.avi"]
+    command = dags["stylize"].get_task("paint").python_callable(batch)
+    rendered = jinja2.Environment().from_string(command).render()
+    assert json.loads(shlex.split(rendered)[-1]) == batch

@@ -1,5 +1,6 @@
-"""The real Airflow services: retrain, triggered through the REST API on a tiny sample."""
+"""The real Airflow services: retrain on a tiny sample, stylize on short films, by the REST API."""
 
+import json
 import os
 import signal
 import socket
@@ -8,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from mlflow import MlflowClient
 
@@ -75,16 +78,16 @@ def running(session):
     return [line for line in listed.stdout.splitlines() if not line.startswith("Z")]
 
 
-def retrain(project, params="{}"):
+def trigger(project, dag, params):
     """Trigger the DAG, follow it, and return each task's last state and what was printed."""
-    done = project.run("python", "airflow/trigger.py", "retrain", params)
+    done = project.run("python", "airflow/trigger.py", dag, params)
     lines = [line.split(maxsplit=1) for line in done.stdout.splitlines()[1:-1]]
     return {task: state for state, task in lines}, done.stdout
 
 
 @pytest.fixture(scope="module")
 def first_run(project):
-    return retrain(project, '{"train.max_minutes": 1}')
+    return trigger(project, "retrain", '{"train.max_minutes": 1}')
 
 
 def test_a_run_goes_green_stage_by_stage(project, first_run):
@@ -113,7 +116,7 @@ def branches(project):
 
 
 def test_a_second_run_skips_every_stage_after_snapshot(project, first_run):
-    states, _ = retrain(project, '{"train.max_minutes": 1}')
+    states, _ = trigger(project, "retrain", '{"train.max_minutes": 1}')
     assert states == {
         **dict.fromkeys(["make_tree", "snapshot", "promote", "publish"], "success"),
         **dict.fromkeys(STAGES[1:], "skipped"),
@@ -132,3 +135,42 @@ def test_a_dag_that_does_not_exist_is_an_error_in_one_line(project):
     assert done.returncode == 1
     assert "dags/retain/dagRuns answers 404" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def inbox(project, first_run, film):
+    """Seventeen videos and three broken ones, and the model of the first run to paint with."""
+    for number in range(20):
+        clip = film(project.folder / f"inbox/{number:02}.avi", frames=2)
+        if number < 3:
+            clip.write_bytes(clip.read_bytes()[:-500])
+    model = next(project.folder.glob(".airflow/worktrees/*/data/train/vgg_lstm-rgb/model.keras"))
+    project.set(stylize={"features": str(model), "steps": 2, "next_steps": 1})
+    cv2.imwrite(str(project.folder / "style.png"), np.full((32, 32, 3), 90, np.uint8))
+    return project.folder / "outbox/nst-style-32"
+
+
+ORDER = '{"style": "style.png", "size": 32}'
+
+
+def test_an_inbox_is_painted_and_broken_videos_are_set_aside(project, inbox):
+    states, printed = trigger(project, "stylize", ORDER)
+    assert states == dict.fromkeys(["find", "paint", "sum_up"], "success")
+    assert printed.count("success      paint") == 3  # batches of at most eight
+    manifest = json.loads((inbox / "manifest.json").read_text())
+    assert [row["video"] for row in manifest if "error" in row] == ["00.avi", "01.avi", "02.avi"]
+    assert {row["error"].split(":")[0] for row in manifest[:3]} == {"it is cut off"}
+    assert len(list(inbox.glob("*.mp4"))) == 17
+
+
+def test_a_second_trigger_paints_nothing(project, inbox):
+    before = {path: path.stat().st_mtime_ns for path in inbox.rglob("*")}
+    states, _ = trigger(project, "stylize", ORDER)
+    assert states == dict.fromkeys(["find", "paint", "sum_up"], "skipped")
+    assert {path: path.stat().st_mtime_ns for path in inbox.rglob("*")} == before
+
+
+def test_without_a_style_airflow_says_so(project):
+    done = project.run("python", "airflow/trigger.py", "stylize", check=False)
+    assert done.returncode == 1
+    assert "style" in done.stdout

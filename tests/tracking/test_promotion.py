@@ -155,7 +155,7 @@ def test_the_challenger_is_the_best_on_validation_whatever_it_does_on_test(
         write_predictions(evaluated / "predictions.parquet", predictions(right=right))
     models = dict.fromkeys(["r2plus1d-rgb", "csn-rgb"])
     run(load_params(ROOT / "params.yaml").model_copy(update={"models": models}))
-    written = json.loads(Path("data/promote/promotion.json").read_text())
+    written = json.loads(Path("results/promotion.json").read_text())
     assert written["verdict"] == "csn-rgb (version 1) is the first champion"
     assert [version.version for version in versions(store)] == [1]
 

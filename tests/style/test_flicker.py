@@ -1,0 +1,50 @@
+"""Flicker of whole files: none where paint moves with the picture, some where it does not."""
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.style.flicker import flicker
+from pipeline.video.write import rewrite
+
+
+@pytest.fixture
+def original(film, tmp_path):
+    return film(tmp_path / "clip.avi", frames=6, width=96, height=64, speed=2)
+
+
+def painted(original, change):
+    path = original.with_name("painted.mp4")
+    rewrite(original, path, lambda frames: map(change, frames))
+    return flicker(original, path, size=96)
+
+
+def test_paint_that_moves_with_the_picture_does_not_flicker(original):
+    assert painted(original, lambda frame: 255 - frame) < 0.03
+
+
+def test_paint_that_changes_from_frame_to_frame_does(original):
+    shades = iter(range(0, 240, 40))
+    assert painted(original, lambda frame: np.full_like(frame, next(shades))) == pytest.approx(
+        40 / 255, abs=0.02
+    )
+
+
+def test_it_is_measured_at_the_size_that_is_asked_for(original, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        "pipeline.style.flicker.warping_error",
+        lambda before, *_: seen.append(before.shape) or 0.0,
+    )
+    flicker(original, original, size=48)
+    assert set(seen) == {(32, 48, 3)}
+
+
+def test_a_film_of_nothing_but_cuts_tells_nothing(tmp_path):
+    path = tmp_path / "cuts.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (96, 64))
+    for seed in range(3):
+        noise = np.random.default_rng(seed).integers(0, 255, (8, 12, 3), np.uint8)
+        writer.write(cv2.resize(noise, (96, 64), interpolation=cv2.INTER_CUBIC))
+    writer.release()
+    assert flicker(path, path, size=96) is None
