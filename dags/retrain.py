@@ -47,6 +47,11 @@ FORM = {
     "train.max_minutes": Param(
         PARAMS["train"]["max_minutes"], type="number", exclusiveMinimum=0, description="per model"
     ),
+    "train.warm_start": Param(
+        PARAMS["train"]["warm_start"],
+        type=["null", "string"],
+        description="data/train, or another folder of trainings: each model starts from its own",
+    ),
 }
 
 

@@ -127,6 +127,8 @@ def _write_params(project: Path, tree: Path, values: Mapping[str, object]) -> No
     for name, value in values.items():
         section, key = name.split(".")
         document[section][key] = value
+    if warm_start := document["train"]["warm_start"]:
+        document["train"]["warm_start"] = str((project / warm_start).resolve())
     yaml.dump(document, tree / "params.yaml")
     _link_sources(project, tree)
 

@@ -105,6 +105,13 @@ def test_a_relative_source_means_the_same_folder(project):
     assert (project / "trees/a/data/clips").samefile(project / "data/clips")
 
 
+def test_a_relative_warm_start_means_the_same_folder_but_not_as_the_tree_s_own(project):
+    make(project, project / "trees/a", {"train.warm_start": "data/train"})
+    params = load_params(project / "trees/a/params.yaml")
+    assert params.train.warm_start == str((project / "data/train").resolve())
+    assert not (project / "trees/a/data/train").exists()
+
+
 def test_only_the_newest_work_trees_stay(project):
     trees = [project / "trees" / str(number) for number in range(KEPT + 2)]
     for age, tree in enumerate(reversed(trees)):

@@ -67,10 +67,16 @@ def _earlier(params: Params, model: str) -> Path | None:
     if params.train.warm_start is None:
         return None
     folder = Path(params.train.warm_start)
-    if not folder.is_dir():
-        raise TrainingError(f"train.warm_start: {folder} is no folder; name one like data/train")
+    if not folder.is_dir() or folder.resolve() == TRAIN.resolve():
+        raise TrainingError(
+            f"train.warm_start is {folder}; it must be a folder like {TRAIN}, but not that one, "
+            "which DVC empties before training: copy it first"
+        )
     earlier = folder / model / "model.keras"
-    return earlier if earlier.is_file() else None
+    if not earlier.is_file():
+        log.info("%s does not exist; %s starts from scratch", earlier, model)
+        return None
+    return earlier
 
 
 def _validation(windows: Windows) -> tf.data.Dataset:
