@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mlflow.artifacts import download_artifacts
+import mlflow
 
 from pipeline.errors import TrackingError
 from pipeline.tracking.session import FAILURES
@@ -11,10 +11,10 @@ from pipeline.tracking.session import FAILURES
 def fetch(uri: str, folder: Path, *, tracking_uri: str) -> Path:
     """Download `models:/NAME/VERSION` or `models:/NAME@ALIAS` to `folder`; its Keras file."""
     folder.mkdir(parents=True, exist_ok=True)
+    mlflow.set_tracking_uri(tracking_uri)  # the arguments of download_artifacts do not reach all
+    mlflow.set_registry_uri(tracking_uri)
     try:
-        download_artifacts(
-            uri, dst_path=str(folder), tracking_uri=tracking_uri, registry_uri=tracking_uri
-        )
+        mlflow.artifacts.download_artifacts(uri, dst_path=str(folder))
     except FAILURES as error:
         raise TrackingError(f"MLflow at {tracking_uri} did not give {uri}: {error}") from error
     files = sorted(folder.rglob("*.keras"))
