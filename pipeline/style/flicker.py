@@ -8,9 +8,8 @@ import av
 import numpy as np
 
 from pipeline.style.images import shrink
-from pipeline.style.temporal import CUT, reliability, to_image, warping_error
+from pipeline.style.temporal import CUT, followed, to_image, warping_error
 from pipeline.video.decode import Picture
-from pipeline.video.flow import flow_fields
 
 
 def flicker(original: Path, painted: Path, *, size: int) -> float | None:
@@ -28,8 +27,7 @@ def flicker(original: Path, painted: Path, *, size: int) -> float | None:
 
 def _error(before: tuple[Picture, Picture], after: tuple[Picture, Picture]) -> float | None:
     """The warping error of one pair of (original, painted) frames; None at a cut."""
-    forward, backward = flow_fields(np.stack([before[0], after[0], before[0]]))[:2]
-    reliable = reliability(forward, backward)
+    backward, reliable = followed(before[0], after[0])
     if reliable.mean() < CUT:
         return None
     return warping_error(to_image(before[1]), to_image(after[1]), backward, reliable)

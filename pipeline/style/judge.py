@@ -8,9 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.style.perceptual import PerceptualLoss
-from pipeline.style.temporal import reliability, to_image, warping_error
+from pipeline.style.temporal import followed, to_image, warping_error
 from pipeline.video.decode import Picture
-from pipeline.video.flow import flow_fields
 
 
 @dataclass(frozen=True)
@@ -45,8 +44,7 @@ def mean_warping_error(originals: Sequence[Picture], painted: Sequence[Picture])
     """Root mean square over pairs of neighbours of each pair's warping error."""
     squares = []
     for (before, after), (was, is_now) in zip(pairwise(originals), pairwise(painted), strict=True):
-        forward, backward = flow_fields(np.stack([before, after, before]))[:2]
-        known = reliability(forward, backward)
+        backward, known = followed(before, after)
         squares.append(warping_error(to_image(was), to_image(is_now), backward, known) ** 2)
     return float(np.sqrt(np.mean(squares)))
 

@@ -40,11 +40,17 @@ def paint_frames(frames: Iterable[Picture], paint: Paint) -> Iterator[Picture]:
 
 def predict(before: Picture, frame: Picture, painted: Image) -> Prior | None:
     """`painted`, the result for `before`, moved to where `frame` has it; None after a cut."""
-    forward, backward = flow_fields(np.stack([before, frame, before]))[:2]
-    reliable = reliability(forward, backward) * _alike(before, frame, backward)
+    backward, moved = followed(before, frame)
+    reliable = moved * _alike(before, frame, backward)
     if reliable.mean() < CUT:
         return None
     return Prior(warp(painted, backward), reliable)
+
+
+def followed(before: Picture, after: Picture) -> tuple[Fields, Mask]:
+    """The flow from `after` back to `before`, and where it can be relied on."""
+    forward, backward = flow_fields(np.stack([before, after, before]))[:2]
+    return backward, reliability(forward, backward)
 
 
 def blended(image: Image, prior: Prior, share: float) -> Image:
