@@ -55,7 +55,7 @@ class Train(Section):
     frames: int = Field(ge=2)
     stride: float = Field(gt=0)
     crop: int = Field(ge=16)
-    batch_size: int = Field(ge=1)
+    batch_size: int = Field(ge=2)  # in halves
     epochs: int = Field(ge=1)
     max_minutes: float = Field(gt=0)
     patience: int = Field(ge=1)

@@ -13,10 +13,11 @@ import tensorflow as tf
 from pipeline.training.hardware import hardware
 
 
-def use_threads(threads: int | None) -> None:
-    """Compute on so many threads; None: on all cores."""
-    if threads is not None:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
+def use_threads(threads: int | None, *, parts: int = 1) -> None:
+    """Compute on so many threads (None: on all cores), shared by `parts` that run side by side."""
+    count = threads or len(os.sched_getaffinity(0))
+    tf.config.threading.set_intra_op_parallelism_threads(max(1, count // parts))
+    tf.config.threading.set_inter_op_parallelism_threads(count)
 
 
 def circumstances(threads: int | None) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from pipeline.params import Train
 from pipeline.training.average import MovingAverage
 from pipeline.training.checkpoints import load_checkpoint, save_checkpoint
 from pipeline.training.mixup import mixed
+from pipeline.training.parts import in_parts
 
 log = logging.getLogger(__name__)
 
@@ -181,7 +182,7 @@ class Learner:
         if self.mixup:
             x, targets = mixed(x, targets, alpha=self.mixup, step=self.optimizer.iterations.value)
         with tf.GradientTape() as tape:
-            metrics = self._metrics(targets, self.model(x, training=True))
+            metrics = self._metrics(targets, in_parts(self.model, x, training=True))
         variables = self.model.trainable_variables
         self.optimizer.apply_gradients(
             zip(tape.gradient(metrics["loss"], variables), variables, strict=True)
@@ -190,7 +191,7 @@ class Learner:
         return metrics
 
     def _check(self, x: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
-        return self._metrics(self._one_hot(labels), self.model(x, training=False))
+        return self._metrics(self._one_hot(labels), in_parts(self.model, x, training=False))
 
     def _one_hot(self, labels: tf.Tensor) -> tf.Tensor:
         return tf.one_hot(labels, self.model.output_shape[-1])
