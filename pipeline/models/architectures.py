@@ -8,7 +8,9 @@ import keras
 from pipeline.models.backbone import SCRATCH, pretrained_lstm
 from pipeline.models.csn import csn
 from pipeline.models.r2plus1d import r2plus1d
+from pipeline.models.resnet_lstm import frame_features as resnet
 from pipeline.models.resnet_lstm import resnet_lstm
+from pipeline.models.vgg_lstm import frame_features as vgg
 from pipeline.models.vgg_lstm import vgg_lstm
 
 ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
@@ -17,6 +19,7 @@ ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
     "r2plus1d": r2plus1d,
     "csn": csn,
 }
+CNNS = {"vgg_lstm": vgg, "resnet_lstm": resnet}
 
 
 def build(
@@ -33,7 +36,7 @@ def build(
     """New network for windows of ``input_shape`` (T, H, W, C); same seed, same weights.
 
     Input: float32, rgb 0..255 or flow in pixels. Output: softmax probabilities, float32. A
-    pretrained `backbone` takes the place of the CNN of the two LSTM networks.
+    pretrained `backbone` sees the frames for the two LSTM networks, whose CNN sees changes alone.
     """
     keras.utils.set_random_seed(seed)
     given: dict[str, Any] = {
@@ -44,4 +47,4 @@ def build(
     }
     if backbone == SCRATCH:
         return ARCHITECTURES[architecture](**given)
-    return pretrained_lstm(**given, backbone=backbone, fine_tune=fine_tune)
+    return pretrained_lstm(**given, cnn=CNNS[architecture], backbone=backbone, fine_tune=fine_tune)

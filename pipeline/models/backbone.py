@@ -1,16 +1,18 @@
-"""CNN+LSTM on a network that ImageNet trained, in the place of one trained from scratch."""
+"""CNN+LSTM whose frames are seen by a network that ImageNet trained, their changes by its own."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 from pipeline.errors import ParamsError
-from pipeline.models.layers import classifier, lstm_over_frames, rescaled_input
+from pipeline.models.layers import classifier, lstm_over_frames, rescaled_input, with_change
 
 SCRATCH, MOBILENET = "scratch", "mobilenet"
 WIDTH = 0.25
+SIDE = 160  # pixels; ImageNet's objects are larger than those of our frames
 UNITS = 128
 
 
@@ -20,20 +22,23 @@ def pretrained_lstm(
     classes: int,
     stream: str,
     dropout: float,
+    cnn: Callable[[Any], Any],
     backbone: str,
     fine_tune: bool,
 ) -> keras.Model:
-    """MobileNet (Howard et al. 2017) of width 0.25 on each frame, then an LSTM over the frames.
+    """MobileNet (Howard et al. 2017) of width 0.25 on each frame beside `cnn` on its change; LSTM.
 
     `backbone` is `mobilenet`, whose weights Keras fetches, or a file of them (without top). They
     train along only if `fine_tune`. A ParamsError tells of weights that do not fit.
     """
     inputs, x = rescaled_input(input_shape, stream)
 
-    def frame_features(frames: Any) -> Any:
-        return _mobilenet(frames, backbone, fine_tune).output
+    def frame_features(x: Any) -> Any:
+        frames, changes = ops.split(x, 2, axis=-1)
+        seen = _mobilenet(layers.Resizing(SIDE, SIDE)(frames), backbone, fine_tune).output
+        return layers.concatenate([seen, cnn(changes)])
 
-    x = lstm_over_frames(x, frame_features, UNITS, dropout)
+    x = lstm_over_frames(with_change(x), frame_features, UNITS, dropout)
     return keras.Model(inputs, classifier(x, classes, dropout), name="pretrained_lstm")
 
 

@@ -57,6 +57,12 @@ def centred(window: Window, crop: int) -> tf.Tensor:
     return _in_pixels(x, window["scale"], box, unflipped) if "scale" in window else x
 
 
+def mirrored(x: tf.Tensor) -> tf.Tensor:
+    """`x` [..., W, C] left to right; in flow (C = 2), horizontal motion changes its sign."""
+    turned = tf.reverse(x, [tf.rank(x) - 2])
+    return turned * [-1.0, 1.0] if x.shape[-1] == 2 else turned
+
+
 def _random_box(size: tuple[tf.Tensor, tf.Tensor], draws: Window, how: Augmentation) -> Box:
     height, width = (tf.cast(pixels, tf.float32) for pixels in size)
     side = tf.minimum(height, width) * tf.sqrt(_between(how.area, 1.0, draws["area"]))

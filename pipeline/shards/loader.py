@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from pipeline.errors import ShardError
 from pipeline.params import Stream
-from pipeline.shards.augment import DRAWS, Augmentation, Window, augmented, centred
+from pipeline.shards.augment import DRAWS, Augmentation, Window, augmented, centred, mirrored
 
 MEMORY = 4 << 30  # bytes of decoded pictures that a data set may keep
 # Records from disk held to be shuffled: shards come in another order every epoch, and each is a
@@ -100,14 +100,17 @@ def evaluation_windows(
 ) -> tf.data.Dataset:
     """`windows` windows of each clip in `labels`, spread from its start to its end, centre crop.
 
+    Every second one is mirrored: a clip's mean over views that differ more is surer, at no cost.
     Batches of x and y as `training_windows` gives, and the clips' ids; always in the same order.
     """
     positions = tf.constant(np.linspace(0, 1, windows) if windows > 1 else [0.5], tf.float32)
+    turned = tf.range(windows) % 2 == 1
 
     def windows_of(record: Window) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         chosen = _window(record, positions, stream, frames, stride_steps)
         x = centred(chosen, crop)
         x = tf.reshape(x, [windows, frames, *x.shape[1:]])
+        x = tf.where(tf.reshape(turned, [-1, 1, 1, 1, 1]), mirrored(x), x)
         return x, tf.repeat(record["label"], windows), tf.repeat(record["clip"], windows)
 
     shards = _Shards(files, labels, stream)

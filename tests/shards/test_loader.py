@@ -152,7 +152,18 @@ def test_a_stride_takes_every_second_frame(files, labels, records):
     (x, _, _), *_ = evaluate(files, {clip: 0}, frames=3, stride_steps=2, windows=2)
     frames = [tf.io.decode_jpeg(jpeg).numpy()[:, 4:28] for jpeg in records[clip].frames]
     assert np.allclose(x[0], frames[:5:2], atol=0.1)
-    assert np.allclose(x[1], frames[-5::2], atol=0.1)
+    assert np.allclose(x[1, :, :, ::-1], frames[-5::2], atol=0.1)
+
+
+@pytest.mark.parametrize(("stream", "sign"), [("rgb", 1), ("flow", [-1, 1])])
+def test_every_second_window_of_an_evaluation_is_mirrored(files, labels, stream, sign):
+    clip = {"class0/clip0": 0}
+    long = {"stream": stream, "frames": 40}  # longer than the clip: all windows start with it
+    (plain, _, _), *_ = evaluate(files, clip, windows=1, **long)
+    (x, _, _), *_ = evaluate(files, clip, windows=4, batch_size=4, **long)
+    mirror_image = plain[0, :, :, ::-1] * np.asarray(sign, "f")
+    for window, expected in zip(x, [plain[0], mirror_image] * 2, strict=True):
+        assert np.array_equal(window, expected)
 
 
 def test_flow_is_what_the_record_holds_without_its_mean(files, labels, records):
