@@ -18,8 +18,10 @@ from pipeline.models import ARCHITECTURES, build
 from pipeline.params import Params, load_params
 from pipeline.shards.loader import MEMORY, training_windows
 from pipeline.stages.paths import CATALOGUE, SHARDS
+from pipeline.stages.records import use_threads
 from pipeline.training.fit import Learner
 from pipeline.training.hardware import hardware
+from pipeline.training.parts import places
 
 ROOT = Path(__file__).parents[1]
 RESULT = Path(__file__).with_suffix(".json")
@@ -36,6 +38,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20, help="training steps an architecture")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    use_threads(None, parts=len(places()))
     bench = Bench(load_params(ROOT / "params.yaml"), options.data)
     # In turns, so that a machine that is slower for a while is so for both sides.
     rounds = [bench.round(options.steps) for _ in range(ROUNDS)]
@@ -89,12 +92,14 @@ class Bench:
         log.info("%s, %d bytes kept: %.0f windows a second", stream, memory, rate)
         return rate
 
-    def training(self, architecture: str, steps: int) -> tuple[float, float]:
+    def training(
+        self, architecture: str, steps: int, *, memory: int = MEMORY
+    ) -> tuple[float, float]:
         """Windows a second that a network trains, and the share of time that it waits for them."""
         shape = (self.train.frames, self.train.crop, self.train.crop, 3)
         network = build(architecture, input_shape=shape, classes=self.classes)
         learner = Learner(network, settings=self.train, steps_per_epoch=steps)
-        batches, waited = self._batches("rgb", memory=MEMORY, epochs=1000), 0.0
+        batches, waited = self._batches("rgb", memory=memory, epochs=1000), 0.0
         take(batches, len(self.labels) // self.train.batch_size)
         float(learner.step(*next(batches))["loss"])
         start = time.perf_counter()
