@@ -6,6 +6,7 @@ import logging
 import sys
 from pathlib import Path
 
+from pipeline.data.files import FULL
 from pipeline.errors import PipelineError
 from pipeline.params import load_params
 
@@ -37,6 +38,11 @@ def main(arguments: list[str] | None = None) -> int:
         stage.run(load_params(Path("params.yaml")), **given)
     except PipelineError as error:
         logging.error("%s", error)  # noqa: TRY400 - these errors explain themselves
+        return 1
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        logging.error("the disk is full (%s); make room, run again: what is whole is kept", error)  # noqa: TRY400
         return 1
     return 0
 

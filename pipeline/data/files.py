@@ -53,13 +53,16 @@ def link(source: Path, target: Path) -> None:
 _NO_LINKS = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS}
 
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
 @contextmanager
 def full_disk_explained(folder: Path, needed: int) -> Iterator[None]:
     """Turn a full disk into an error that says where `needed` bytes in all must fit."""
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in FULL:
             raise
         raise DiskFullError(
             f"the disk is full: {folder} needs {needed / 1e6:,.1f} MB in all, and "
