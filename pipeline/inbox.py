@@ -83,14 +83,14 @@ def paint(order: Order, names: Iterable[str], params: Params) -> None:
 
     sized = params.stylize.model_copy(update={"size": order.size})
     params = params.model_copy(update={"stylize": sized})
-    paint_file = file_painter(params, order.method, order.style, preview=order.preview)
+    paint_file, files = file_painter(params, order.method, order.style, preview=order.preview)
     asked = {"method": order.method, "style": str(order.style), "preview": order.preview}
     settings = {**asked, "settings": sized.model_dump()}
     for name in names:
         if not _is_done(order, name):
-            mark = _mark(order, name)
+            made_from = {str(path): _mark(path) for path in (order.inbox / name, *files)}
             made = _make(order, name, paint_file)
-            record = {"video": name, "mark": mark, **made, **settings}
+            record = {"video": name, "made_from": made_from, **made, **settings}
             write_text(order.record_of(name), json.dumps(record, indent=1))
 
 
@@ -123,18 +123,23 @@ def _demand_no_twin(order: Order, name: str) -> None:
         raise StyleError(f"{first} would become the same file; rename one")
 
 
-def _mark(order: Order, name: str) -> list[int]:
-    """What changes with the video's content, and costs no reading."""
-    status = (order.inbox / name).stat()
+def _mark(path: Path) -> list[int]:
+    """What changes with the file's content, and costs no reading; nothing, if it is not there."""
+    if not path.is_file():
+        return []
+    status = path.stat()
     return [status.st_size, status.st_mtime_ns]
 
 
 def _is_done(order: Order, name: str) -> bool:
-    """Whether there is a record of the video as it is now, and the result that it speaks of."""
+    """Whether there is a record, of these files as they are now, and the result that it names."""
     path = order.record_of(name)
-    record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if not path.is_file():
+        return False
+    record = json.loads(path.read_text(encoding="utf-8"))
     whole = "error" in record or order.result_of(name).is_file()
-    return whole and record.get("mark") == _mark(order, name)
+    made_from = record.get("made_from", {"": None})
+    return whole and all(_mark(Path(path)) == mark for path, mark in made_from.items())
 
 
 def sum_up(order: Order) -> None:

@@ -41,7 +41,7 @@ def order(form):
 
 
 @pytest.fixture(autouse=True)
-def painted(monkeypatch):
+def painted(form, monkeypatch):
     """The files that a quick stand-in for the stylizer was given; it copies what says film."""
     asked = []
 
@@ -52,7 +52,8 @@ def painted(monkeypatch):
         result.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(original, result)
 
-    monkeypatch.setattr(stylize, "file_painter", lambda *_, **__: copy)
+    files = [Path(form["style"])]
+    monkeypatch.setattr(stylize, "file_painter", lambda *_, **__: (copy, files))
     monkeypatch.setattr("pipeline.style.flicker.flicker", lambda *_, **__: 0.125)
     return asked
 
@@ -113,6 +114,13 @@ def test_a_video_that_changes_or_loses_its_result_is_new(order):
     run(order)
     os.utime(order.inbox / "a.avi", (1, 1))
     (order.folder / "b.mp4").unlink()
+    assert find(order) == [["a.avi", "b.avi"]]
+
+
+def test_another_picture_or_network_of_the_same_name_makes_all_videos_new(order, form):
+    land(order, "a.avi", "b.avi")
+    run(order)
+    os.utime(form["style"], (1, 1))
     assert find(order) == [["a.avi", "b.avi"]]
 
 

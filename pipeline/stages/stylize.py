@@ -38,7 +38,7 @@ def run(
     videos end in .mp4. A video that is there already, made of the same, is left alone.
     """
     files = _files(source, target)
-    paint = file_painter(params, method, style, preview=preview)
+    paint, _ = file_painter(params, method, style, preview=preview)
     failed = []
     for original, painted in files:
         try:
@@ -52,8 +52,8 @@ def run(
 
 def file_painter(
     params: Params, method: str, style: Path, *, preview: bool
-) -> Callable[[Path, Path], None]:
-    """Paints what the first path holds to the second; raises ClipError or StyleError."""
+) -> tuple[Callable[[Path, Path], None], list[Path]]:
+    """Paints a path's video to another path, or raises ClipError, StyleError; and what it uses."""
     painter, made_from = _painter(params, method, style)
     settings = f"{method} {params.stylize.model_dump_json()} preview={preview}"
     made_of = _hash(settings.encode(), *made_from)
@@ -64,7 +64,7 @@ def file_painter(
         else:
             _picture(original, painted, painter)
 
-    return paint
+    return paint, made_from
 
 
 def _painter(params: Params, method: str, style: Path) -> tuple[Painter, list[Path]]:
