@@ -198,10 +198,10 @@ def _control(tree: Path, model: str, control: str) -> Any:
 
 
 def _at_lengths(name: str, seeds: list[Row]) -> dict[str, Any] | None:
-    """Video accuracy and latency by frames in a window, means over seeds; None if not measured."""
-    if not all(row.lengths and row.frames for row in seeds):
+    """Video accuracy and latency by frames in a window, means over the seeds that were measured."""
+    every = [_lengths(row) for row in seeds if row.lengths]
+    if not every:
         return None
-    every = [_lengths(row) for row in seeds]
     return {
         "name": name,
         "frames": {
