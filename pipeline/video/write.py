@@ -1,9 +1,10 @@
 """Write a video anew with its pictures changed: H.264 in MP4, sound and times as they were."""
 
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from heapq import merge
+from heapq import heappop, heappush, merge
 from itertools import chain
 from pathlib import Path
 from typing import TypeAlias
@@ -22,6 +23,8 @@ Encoded: TypeAlias = "av.Packet[av.VideoStream] | av.Packet[av.AudioStream]"
 
 COPIED_SOUND = {"aac", "mp3", "ac3"}  # what players expect in an MP4; the rest becomes AAC
 QUALITY = {"crf": "18"}
+AHEAD = 4  # frames by which a time may come too early
+GAP = 0.1  # seconds without sound that are no rounding of times
 
 
 def rewrite(
@@ -93,14 +96,39 @@ def _decoded(
 ) -> Iterator[Picture]:
     """The pictures (blue, green, red); the frames that they come from are left in `frames`."""
     start = None
-    for frame in film.decode(video=0):
-        if frame.time is None:
-            raise ClipError("a frame has no time")
-        start = frame.time if start is None else start
-        if seconds is not None and frame.time - start >= seconds:
+    for frame in in_time(film.decode(video=0)):
+        time = frame.time or 0
+        start = time if start is None else start
+        if seconds is not None and time - start >= seconds:
             return
         frames.append(frame)
         yield np.ascontiguousarray(frame.to_ndarray(format="bgr24"))
+
+
+def in_time(frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+    """The frames in their order, their times in order too.
+
+    Those of an AVI run back and forth by a frame or two where it holds what it has no words for.
+    """
+    waiting: deque[av.VideoFrame] = deque()
+    times: list[int] = []
+    last = -sys.maxsize
+
+    def first() -> av.VideoFrame:
+        nonlocal last
+        frame, last = waiting.popleft(), max(heappop(times), last + 1)
+        frame.pts = last
+        return frame
+
+    for frame in frames:
+        if frame.pts is None:
+            raise ClipError("a frame has no time")
+        waiting.append(frame)
+        heappush(times, frame.pts)
+        if len(times) > AHEAD:
+            yield first()
+    while waiting:
+        yield first()
 
 
 def _sound(
@@ -111,7 +139,7 @@ def _sound(
         return iter(())
     source = film.streams.audio[0]
     end = None if seconds is None else seconds + (film.start_time or 0) / av.time_base
-    if source.codec_context.name in COPIED_SOUND:
+    if source.codec_context.codec.canonical_name in COPIED_SOUND:
         return _copied(film, source, output.add_stream_from_template(source), end)
     # By number: a file may not say how its channels are laid out.
     layout = "mono" if source.channels == 1 else "stereo"
@@ -135,11 +163,16 @@ def _copied(
 def _encoded(
     film: InputContainer, source: av.AudioStream, stream: av.AudioStream, end: float | None
 ) -> Iterator[Encoded]:
-    offset = _offset(film, source)
+    start, place = (film.start_time or 0) / av.time_base, 0
     for frame in film.decode(source):
-        if end is not None and (frame.time or 0) >= end:
+        time = frame.time or 0
+        if end is not None and time >= end:
             break
-        frame.pts = (frame.pts or 0) - offset
+        # Sample by sample: some files' times are too coarse for packets not to overlap. Gaps count.
+        due = round((time - start) * source.rate)
+        place = due if due - place > source.rate * GAP else place
+        frame.pts, frame.time_base = place, Fraction(1, source.rate)
+        place += frame.samples
         yield from stream.encode(frame)
     yield from stream.encode()
 

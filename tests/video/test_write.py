@@ -1,18 +1,22 @@
 from fractions import Fraction
+from types import SimpleNamespace
 
 import av
 import numpy as np
 import pytest
 
 from pipeline.errors import ClipError
-from pipeline.video.write import read_comment, rewrite
+from pipeline.video.write import in_time, read_comment, rewrite
 
 
 @pytest.fixture
 def film(tmp_path):
-    """Writes a film with PyAV: a grey that brightens; `sound` is a codec, `times` in 1/1000 s."""
+    """Writes a film with PyAV: a grey that brightens; `sound` is a codec, `times` in 1/1000 s.
 
-    def write(name="film.mkv", *, codec="libx264", size=(48, 32), sound=None, times=None):
+    The sound begins `late` seconds after the pictures.
+    """
+
+    def write(name="film.mkv", *, codec="libx264", size=(48, 32), sound=None, times=None, late=0):
         times = times or range(0, 800, 40)
         path = tmp_path / name
         with av.open(path, "w") as output:
@@ -28,18 +32,19 @@ def film(tmp_path):
                 output.mux(video.encode(frame))
             output.mux(video.encode())
             if audio:
-                output.mux(list(_tone(audio, seconds=times[-1] / 1000)))
+                output.mux(list(_tone(audio, seconds=times[-1] / 1000, late=late)))
                 output.mux(audio.encode())
         return path
 
     return write
 
 
-def _tone(stream, seconds):
+def _tone(stream, seconds, late=0):
     wave = (8000 * np.sin(np.arange(int(seconds * 16000)) / 8)).astype(np.int16)
-    for part in np.split(wave, range(1024, len(wave), 1024)):
-        frame = av.AudioFrame.from_ndarray(part[None], format="s16", layout="mono")
-        frame.sample_rate = 16000
+    for start in range(0, len(wave), 1024):
+        part = wave[None, start : start + 1024]
+        frame = av.AudioFrame.from_ndarray(part, format="s16", layout="mono")
+        frame.sample_rate, frame.pts = 16000, start + round(late * 16000)
         yield from stream.encode(frame)
 
 
@@ -98,6 +103,32 @@ def test_sound_is_kept(film, tmp_path, sound, kept):
     name, seconds = sound_of(tmp_path / "out.mp4")
     assert name == kept
     assert seconds == pytest.approx(sound_of(source)[1], abs=0.15)
+
+
+@pytest.mark.parametrize(("sound", "kept"), [("libmp3lame", "mp3float"), ("mp2", "aac")])
+def test_sound_of_an_avi_is_kept_whose_times_are_coarse(film, tmp_path, sound, kept):
+    source = film("film.avi", codec="mpeg4", sound=sound)
+    rewrite(source, tmp_path / "out.mp4", unchanged)
+    name, seconds = sound_of(tmp_path / "out.mp4")
+    assert name == kept
+    assert seconds == pytest.approx(sound_of(source)[1], abs=0.15)
+
+
+def test_sound_that_begins_late_still_does(film, tmp_path):
+    rewrite(film(sound="pcm_s16le", late=0.4), tmp_path / "out.mp4", unchanged)
+    with av.open(tmp_path / "out.mp4") as output:
+        assert next(output.decode(audio=0)).time == pytest.approx(0.4, abs=0.1)
+
+
+@pytest.mark.parametrize("mixed", [[1, 2, 4, 3, 5, 7, 6], [0, 40, 40, 120, 119, 200], [3, 3, 3]])
+def test_times_that_run_back_are_put_in_order(mixed):
+    frames = [SimpleNamespace(pts=time, number=number) for number, time in enumerate(mixed)]
+    shown = list(in_time(iter(frames)))
+    assert [frame.number for frame in shown] == list(range(len(mixed)))
+    times = [frame.pts for frame in shown]
+    assert times == sorted(set(times))
+    if len(set(mixed)) == len(mixed):
+        assert times == sorted(mixed)
 
 
 def test_sound_that_mp4_takes_is_copied_untouched(film, tmp_path):
