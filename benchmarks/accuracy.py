@@ -127,8 +127,8 @@ def markdown(result: dict[str, Any]) -> str:
     caption = (
         f"\n{result['test_clips']} test clips of {result['test_groups']} groups in "
         f"{result['classes']} classes, split {result['split']}; {result['hardware']}, "
-        f"{result['threads']} threads; memory is of a process that loads one model and judges a "
-        "clip, TensorFlow included.\n"
+        f"{result['threads']} for each training; memory is of a process that loads one model and "
+        "judges a clip, TensorFlow included.\n"
     )
     return head + "".join(map(_line, ordered)) + caption
 

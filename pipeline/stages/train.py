@@ -22,6 +22,7 @@ from pipeline.tracking.live import LiveRun
 from pipeline.tracking.trained import content_hash
 from pipeline.training.cost import gflops
 from pipeline.training.fit import Training, fit
+from pipeline.training.hardware import precision
 from pipeline.training.parts import places
 from pipeline.training.warm_start import take_weights
 
@@ -34,6 +35,7 @@ CODE = ("data", "models", "shards", "training")
 def run(params: Params, model: str) -> None:
     """Write data/train/MODEL/{model.keras,record.json,history.csv}."""
     use_threads(params.machine.threads, parts=len(places()))
+    keras.config.set_dtype_policy(precision())
     windows = Windows(params, model)
     known = _known(params, model, windows)
     network = build(

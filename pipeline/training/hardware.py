@@ -1,4 +1,4 @@
-"""What a model was trained on."""
+"""What a model is trained on, and what suits it."""
 
 import os
 import platform
@@ -14,6 +14,14 @@ def hardware() -> str:
         names = [tf.config.experimental.get_device_details(each)["device_name"] for each in devices]
         return ", ".join(names)
     return f"{_processor()}, {os.cpu_count()} cores"
+
+
+def precision() -> str:
+    """Keras' name of the number format to train in: bfloat16 beside float32 on GPUs, else float32.
+
+    CPUs without instructions for bfloat16 train slower in it (``benchmarks/training.py``).
+    """
+    return "mixed_bfloat16" if tf.config.list_physical_devices("GPU") else "float32"
 
 
 def _processor() -> str:
