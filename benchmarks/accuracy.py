@@ -58,7 +58,7 @@ def measured(tree: Path) -> dict[str, Any]:
     first = rows[0]
     return {
         **{key: getattr(first, key) for key in ("split", "classes", "test_clips", "test_groups")},
-        **{key: getattr(first, key) for key in ("hardware", "threads", "precision")},
+        **{key: getattr(first, key) for key in ("hardware", "precision")},
         "contenders": [
             each | _costs(by_name[each["name"]]) | _apart(tree, params, seeds.get(each["name"]))
             for each in summary["contenders"]
@@ -124,10 +124,11 @@ def markdown(result: dict[str, Any]) -> str:
         f"|{' --- |' * 11}\n"
     )
     ordered = sorted(result["contenders"], key=lambda each: each["mean"], reverse=True)
+    threads = " or ".join(str(count) for count in sorted({r["threads"] for r in result["rows"]}))
     caption = (
         f"\n{result['test_clips']} test clips of {result['test_groups']} groups in "
         f"{result['classes']} classes, split {result['split']}; {result['hardware']}, "
-        f"{result['threads']} for each training; memory is of a process that loads one model and "
+        f"{threads} for each training; memory is of a process that loads one model and "
         "judges a clip, TensorFlow included.\n"
     )
     return head + "".join(map(_line, ordered)) + caption

@@ -54,7 +54,7 @@ def _standing(panel: Axes, contenders: list[dict[str, Any]], rows: list[dict[str
         panel.plot(seeds, [place] * len(seeds), "|", color="black", markersize=9)
     panel.set_yticks(range(len(contenders)), [each["name"] for each in contenders])
     panel.axvline(90, color="#999999", linewidth=0.8, linestyle="--")
-    panel.set(title="videos right (line: 95 %, bars: seeds)", xlabel="%")
+    panel.set(title="videos right (bars: seeds)", xlabel="%")
 
 
 def _belongs(row: dict[str, Any], network: str, stream: str) -> bool:
@@ -71,7 +71,7 @@ def _controls(panel: Axes, controls: list[dict[str, Any]]) -> None:
         shares = [100 * each[control] for each in controls]
         panel.barh(places, shares, height=0.25, color=colour, label=control)
     panel.set_yticks(range(len(controls)), [each["name"] for each in controls])
-    panel.set(title="windows right: frames in order or not", xlabel="%", xlim=(0, 100))
+    panel.set(title="windows right", xlabel="%", xlim=(0, 100))
     panel.legend(fontsize=8)
 
 
@@ -81,7 +81,7 @@ def _lengths(panel: Axes, lengths: list[dict[str, Any]]) -> None:
         frames = [int(number) for number in each["frames"]]
         shares = [100 * found["video_accuracy"] for found in each["frames"].values()]
         panel.plot(frames, shares, "o-", label=each["name"])
-    panel.set(title="trained at one length, judged at others", xlabel="frames in a window")
+    panel.set(title="videos right, by frames", xlabel="frames in a window")
     panel.set_ylabel("% of videos right")
     if lengths:
         panel.legend(fontsize=8)
