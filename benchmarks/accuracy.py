@@ -10,14 +10,13 @@ import argparse
 import json
 import logging
 import resource
-import subprocess
-import sys
 from collections import defaultdict
 from dataclasses import asdict
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
+from benchmarks.alone import alone
 from pipeline.params import Params, load_params
 from pipeline.report.comparison import Row
 from pipeline.stages.paths import EVALUATE, RESULTS, TRAIN
@@ -34,13 +33,8 @@ def main() -> None:
     """Put together what the work tree measured, measure the costs, and write it down."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path(), help="the finished work tree")
-    parser.add_argument("--cost", type=Path, metavar="MODEL", help=argparse.SUPPRESS)
-    parser.add_argument("--windows", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    if options.cost:
-        sys.stdout.write(json.dumps(cost(options.cost, options.windows)) + "\n")
-        return
     result = measured(options.data)
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     log.info("%s\n\n%s", json.dumps(result["bars"], indent=2), markdown(result))
@@ -173,12 +167,8 @@ def _apart(tree: Path, params: Params, models: dict[int, str] | None) -> dict[st
     if not models:
         return {}
     model = tree / TRAIN / next(iter(models.values())) / "model.keras"
-    command = [sys.executable, "-m", "benchmarks.accuracy", "--cost", str(model.resolve())]
-    command += ["--windows", str(params.evaluate.windows)]
-    root = Path(__file__).parents[1]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
-    log.info("%s: %s", model.parent.name, done.stdout.strip())
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    found: dict[str, float] = alone(cost, model, params.evaluate.windows)
+    log.info("%s: %s", model.parent.name, found)
     return found
 
 

@@ -18,10 +18,9 @@ from pipeline.models import ARCHITECTURES, build
 from pipeline.params import Params, load_params
 from pipeline.shards.loader import MEMORY, training_windows
 from pipeline.stages.paths import CATALOGUE, SHARDS
-from pipeline.stages.records import use_threads
 from pipeline.training.fit import Learner
 from pipeline.training.hardware import hardware
-from pipeline.training.parts import places
+from pipeline.training.parts import divide_threads
 
 ROOT = Path(__file__).parents[1]
 RESULT = Path(__file__).with_suffix(".json")
@@ -38,7 +37,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20, help="training steps an architecture")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    use_threads(None, parts=len(places()))
+    divide_threads(None)
     bench = Bench(load_params(ROOT / "params.yaml"), options.data)
     # In turns, so that a machine that is slower for a while is so for both sides.
     rounds = [bench.round(options.steps) for _ in range(ROUNDS)]

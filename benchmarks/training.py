@@ -28,10 +28,9 @@ from keras import layers
 from pipeline.models import ARCHITECTURES, build
 from pipeline.models.layers import DepthwiseConv3D, with_change
 from pipeline.params import Train, load_params
-from pipeline.stages.records import use_threads
 from pipeline.training.fit import Learner
 from pipeline.training.hardware import hardware
-from pipeline.training.parts import places
+from pipeline.training.parts import divide_threads
 
 ROOT = Path(__file__).parents[1]
 RESULT = Path(__file__).with_suffix(".json")
@@ -56,7 +55,7 @@ def main() -> None:
     """Measure each architecture on both sides, and write it down."""
     options = _options()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    use_threads(None, parts=len(places()))
+    divide_threads(None)
     settings = load_params(ROOT / "params.yaml").train
     torch = Torch(options.torch_python)
     result = {

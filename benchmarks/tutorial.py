@@ -27,13 +27,12 @@ from pipeline.data.catalogue import kept
 from pipeline.models import build
 from pipeline.models.layers import fold_time, unfold_time
 from pipeline.params import Params, load_params
-from pipeline.stages.records import use_threads
 from pipeline.stages.train import VALIDATION_WINDOWS
 from pipeline.stages.windows import Windows
 from pipeline.training.evaluation import Predictions
 from pipeline.training.fit import Learner, stop_reason
 from pipeline.training.hardware import hardware
-from pipeline.training.parts import places
+from pipeline.training.parts import divide_threads
 from pipeline.training.predict import inference, predict
 from pipeline.video.pool import process_pool
 
@@ -102,7 +101,7 @@ def row(minutes: float, steps: int, predictions: Predictions) -> dict[str, float
 
 def ours(tree: Path, minutes: Sequence[float]) -> dict[str, Any]:
     """Our (2+1)D network, trained as the stage `train` does."""
-    use_threads(None, parts=len(places()))
+    divide_threads(None)
     params, windows = windows_in(tree)
     settings = params.train.model_copy(update={"max_minutes": max(minutes)})
     network = build(

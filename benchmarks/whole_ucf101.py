@@ -106,10 +106,9 @@ def train_some(tree: Path, architecture: str, place: str, steps: int) -> Figures
     # Here and below, not above: each process imports this file, and few need TensorFlow.
     from benchmarks.loader import Bench
     from pipeline.params import load_params
-    from pipeline.stages.records import use_threads
-    from pipeline.training.parts import places
+    from pipeline.training.parts import divide_threads
 
-    use_threads(None, parts=len(places()))
+    divide_threads(None)
     bench = Bench(load_params(ROOT / "params.yaml"), tree)
     memory = sys.maxsize if place == "memory" else 0
     rate, waited = bench.training(architecture, steps, memory=memory)

@@ -134,12 +134,11 @@ def _mark(path: Path) -> list[int]:
 def _is_done(order: Order, name: str) -> bool:
     """Whether there is a record, of these files as they are now, and the result that it names."""
     path = order.record_of(name)
-    if not path.is_file():
-        return False
-    record = json.loads(path.read_text(encoding="utf-8"))
+    record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     whole = "error" in record or order.result_of(name).is_file()
-    made_from = record.get("made_from", {"": None})
-    return whole and all(_mark(Path(path)) == mark for path, mark in made_from.items())
+    made_from = record.get("made_from", {})
+    same = bool(made_from) and all(_mark(Path(file)) == mark for file, mark in made_from.items())
+    return whole and same
 
 
 def sum_up(order: Order) -> None:

@@ -148,7 +148,7 @@ def _row(params: Params, names: list[str]) -> Row:
         architecture=params.models[names[0]].architecture,
         stream="+".join(params.models[name].stream for name in names),
         seed=params.models[names[0]].seed,
-        backbone=params.models[names[0]].backbone,
+        backbone=Path(params.models[names[0]].backbone).name,  # a path is of one machine
         **_accuracies(_answers(names), resamples=params.evaluate.resamples),
         **_controlled(names),
         frames=records[0]["params"]["frames"],

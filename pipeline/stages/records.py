@@ -13,13 +13,10 @@ import tensorflow as tf
 from pipeline.training.hardware import hardware
 
 
-def use_threads(threads: int | None, *, parts: int = 1) -> None:
-    """Compute on so many threads (None: on all cores), shared by `parts` that run side by side."""
-    if threads is None and parts == 1:
-        return  # as TensorFlow does by itself
-    count = threads or len(os.sched_getaffinity(0))
-    tf.config.threading.set_intra_op_parallelism_threads(max(1, count // parts))
-    tf.config.threading.set_inter_op_parallelism_threads(count)
+def use_threads(threads: int | None) -> None:
+    """Compute on so many threads; None: on all cores."""
+    if threads is not None:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
 
 
 def circumstances(threads: int | None) -> dict[str, Any]:

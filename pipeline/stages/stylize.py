@@ -53,7 +53,7 @@ def run(
 def file_painter(
     params: Params, method: str, style: Path, *, preview: bool
 ) -> tuple[Callable[[Path, Path], None], list[Path]]:
-    """Paints a path's video to another path, or raises ClipError, StyleError; and what it uses."""
+    """What paints a file to another, or raises ClipError or StyleError; and what it hangs on."""
     painter, made_from = _painter(params, method, style)
     settings = f"{method} {params.stylize.model_dump_json()} preview={preview}"
     made_of = _hash(settings.encode(), *made_from)

@@ -15,7 +15,7 @@ from pipeline.errors import TrainingError
 from pipeline.models import build
 from pipeline.params import Params
 from pipeline.stages.paths import SHARDS, STATE, TRAIN
-from pipeline.stages.records import circumstances, folder_hash, use_threads, write_history
+from pipeline.stages.records import circumstances, folder_hash, write_history
 from pipeline.stages.track import tracking_uri
 from pipeline.stages.windows import Windows
 from pipeline.tracking.live import LiveRun
@@ -23,7 +23,7 @@ from pipeline.tracking.trained import content_hash
 from pipeline.training.cost import gflops
 from pipeline.training.fit import Training, fit
 from pipeline.training.hardware import precision
-from pipeline.training.parts import places
+from pipeline.training.parts import divide_threads
 from pipeline.training.warm_start import take_weights
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ CODE = ("data", "models", "shards", "training")
 
 def run(params: Params, model: str) -> None:
     """Write data/train/MODEL/{model.keras,record.json,history.csv}."""
-    use_threads(params.machine.threads, parts=len(places()))
+    divide_threads(params.machine.threads)
     keras.config.set_dtype_policy(precision())
     windows = Windows(params, model)
     known = _known(params, model, windows)

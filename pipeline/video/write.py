@@ -108,7 +108,7 @@ def _decoded(
 def in_time(frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
     """The frames in their order, their times in order too.
 
-    Those of an AVI run back and forth by a frame or two where it holds what it has no words for.
+    An AVI stores none: those that FFmpeg finds for reordered frames run back and forth by a few.
     """
     waiting: deque[av.VideoFrame] = deque()
     times: list[int] = []
