@@ -111,7 +111,7 @@ def _learner(params: Params, row: Style, photos: Domain, paintings: Domain) -> L
 
 def _cyclegan(settings: CycleGan, photos: Domain, paintings: Domain) -> CycleGanLearner:
     return CycleGanLearner(
-        [generator(widths=WIDTHS, blocks=BLOCKS, seed=seed) for seed in (0, 1)],
+        [generator(widths=WIDTHS, blocks=BLOCKS, residual=True, seed=seed) for seed in (0, 1)],
         [discriminator(width=JUDGE, seed=seed) for seed in (2, 3)],
         training=[_crops(each.training, settings) for each in (photos, paintings)],
         held_out=[_crops(each.held_out, settings, SHOWN) for each in (photos, paintings)],

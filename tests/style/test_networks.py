@@ -23,6 +23,15 @@ def test_a_picture_s_contrast_is_normalized_away(network, picture):
     np.testing.assert_allclose(alone, among, atol=1e-5)
 
 
+def test_a_residual_generator_begins_near_the_picture_which_the_other_has_normalized_away(picture):
+    dark = picture(0)[None] / 4
+    residual, other = (
+        generator(widths=(4, 8, 8), blocks=1, residual=each) for each in (True, False)
+    )
+    distance = [np.abs(each(dark).numpy() - dark).mean() for each in (residual, other)]
+    assert distance[0] < distance[1] / 2
+
+
 def test_it_is_slim():
     assert generator(widths=(8, 24, 48), blocks=4).count_params() < 200_000
 
