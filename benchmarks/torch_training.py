@@ -25,13 +25,12 @@ KINDS = {
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last_3d}
 
 
-def main() -> None:
-    """Answer until standard input ends."""
-    worker = Worker()
+def answer(worker: Any) -> None:
+    """Do as each line of standard input asks of the worker's methods, until it ends."""
     for line in sys.stdin:
         request = json.loads(line)
-        answer = getattr(worker, request.pop("ask"))(**request)
-        sys.stdout.write(json.dumps(answer) + "\n")
+        said = getattr(worker, request.pop("ask"))(**request)
+        sys.stdout.write(json.dumps(said) + "\n")
         sys.stdout.flush()
 
 
@@ -170,4 +169,4 @@ def trained_weights(module: nn.Module) -> list[nn.Parameter]:
 
 
 if __name__ == "__main__":
-    main()
+    answer(Worker())

@@ -14,6 +14,7 @@ from keras import layers, ops
 
 from pipeline.errors import StyleError
 from pipeline.models.layers import FusedBatchNormalization
+from pipeline.style.convolution import PictureConv2D
 
 # Numbers of VGG19 (Simonyan and Zisserman, 2015): channels and 3x3 convolutions of each block.
 VGG19 = ((64, 2), (128, 2), (256, 4))
@@ -24,7 +25,7 @@ IMAGENET_MEAN = (103.939, 116.779, 123.68)  # blue, green, red, of 0..255
 # Convolutions of the project's own network, counted from its input.
 OWN_STYLE = (0, 1, 2, 4)
 OWN_CONTENT = 2
-_PER_FRAME = (layers.Conv2D, FusedBatchNormalization, layers.Activation)
+_PER_FRAME = (FusedBatchNormalization, layers.Activation)
 
 
 @dataclass(frozen=True)
@@ -72,11 +73,20 @@ def _per_frame_maps(trained: keras.Model, inputs: Any) -> list[Any]:
     for layer in trained.layers:
         if isinstance(layer, layers.MaxPooling2D):
             x = layers.AveragePooling2D(2, padding="same")(x)
+        elif isinstance(layer, layers.Conv2D):
+            x = _convolved(x, layer)
         elif isinstance(layer, _PER_FRAME):
             x = layer(x)
         if isinstance(layer, layers.Activation):
             maps.append(x)
     return maps
+
+
+def _convolved(x: Any, layer: layers.Conv2D) -> Any:
+    twin = PictureConv2D.from_config(layer.get_config())
+    y = twin(x)
+    twin.set_weights(layer.get_weights())
+    return y
 
 
 def vgg19_features(path: Path) -> Features:
@@ -89,7 +99,7 @@ def vgg19_features(path: Path) -> Features:
             x = layers.AveragePooling2D(2)(x)
         for number in range(1, convolutions + 1):
             name = f"block{block}_conv{number}"
-            x = layers.Conv2D(channels, 3, padding="same", activation="relu", name=name)(x)
+            x = PictureConv2D(channels, 3, padding="same", activation="relu", name=name)(x)
             maps[name] = x
     network = _frozen(inputs, [maps[name] for name in VGG19_STYLE])
     _load_vgg19(network, path)

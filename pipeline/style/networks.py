@@ -11,6 +11,8 @@ from typing import Any
 import keras
 from keras import layers
 
+from pipeline.style.convolution import PictureConv2D
+
 # Halvings of the picture inside the generator: its sides must be multiples of 2 to this power.
 HALVINGS = 2
 # Of a residual generator: sigmoid(5 (x - 0.5)) is x, but for 0.08 at black and white.
@@ -36,7 +38,7 @@ def generator(
         x = layers.Add()([x, _normalized(_convolution(widths[-1])(inner))])
     for width in widths[-2::-1]:
         x = _convolved(layers.UpSampling2D(2, interpolation="bilinear")(x), width)
-    x = layers.Conv2D(3, 5, padding="same")(x)
+    x = PictureConv2D(3, 5, padding="same")(x)
     if residual:
         x = x + CONTRAST * (inputs - 0.5)
     return keras.Model(inputs, layers.Activation("sigmoid")(x), name="generator")
@@ -49,10 +51,10 @@ def discriminator(*, width: int, seed: int = 0) -> keras.Model:
     """
     keras.utils.set_random_seed(seed)
     inputs = keras.Input((None, None, 3))
-    x = layers.LeakyReLU(0.2)(layers.Conv2D(width, 4, 2, padding="same")(inputs))
+    x = layers.LeakyReLU(0.2)(PictureConv2D(width, 4, 2, padding="same")(inputs))
     for more in (2, 4):
         x = layers.LeakyReLU(0.2)(_normalized(_convolution(more * width, size=4, strides=2)(x)))
-    outputs = layers.Conv2D(1, 4, padding="same")(x)
+    outputs = PictureConv2D(1, 4, padding="same")(x)
     return keras.Model(inputs, outputs, name="discriminator")
 
 
@@ -60,8 +62,8 @@ def _convolved(x: Any, width: int, *, size: int = 3, strides: int = 1) -> Any:
     return layers.ReLU()(_normalized(_convolution(width, size=size, strides=strides)(x)))
 
 
-def _convolution(width: int, *, size: int = 3, strides: int = 1) -> layers.Conv2D:
-    return layers.Conv2D(width, size, strides, padding="same", use_bias=False)
+def _convolution(width: int, *, size: int = 3, strides: int = 1) -> PictureConv2D:
+    return PictureConv2D(width, size, strides, padding="same", use_bias=False)
 
 
 def _normalized(x: Any) -> Any:

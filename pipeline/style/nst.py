@@ -9,7 +9,7 @@ import cv2
 from pipeline.params import Stylize
 from pipeline.style.features import load_features
 from pipeline.style.images import shrink
-from pipeline.style.temporal import blended, paint_frames, to_image, to_picture
+from pipeline.style.temporal import paint_frames, to_image, to_picture
 from pipeline.style.transfer import Image, Prior, StyleTransfer, Weights, with_colours_of
 from pipeline.video.decode import Picture
 
@@ -38,11 +38,9 @@ class NeuralStyle:
     def _paint(self, frame: Image, prior: Prior | None) -> Image:
         if prior is None:
             return self._transfer.paint(frame, start=frame, steps=self.settings.steps)
-        # Partly from the frame itself: else each frame would go on optimizing its predecessor's
-        # result, and content would fade from a long scene.
-        start = blended(frame, prior, self.settings.blend)
+        # Hidden points too: whatever is painted there already is nearer than the frame itself.
         steps = self.settings.next_steps
-        return self._transfer.paint(frame, start=start, steps=steps, prior=prior)
+        return self._transfer.paint(frame, start=prior.warped, steps=steps, prior=prior)
 
     def _finished(self, original: Picture, painted: Picture) -> Picture:
         height, width = original.shape[:2]

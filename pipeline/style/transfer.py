@@ -36,12 +36,15 @@ class Prior:
 
 
 class StyleTransfer:
-    """Paints pictures in the style of one."""
+    """Paints pictures in the style of one.
+
+    `gradient(picture, wanted, warped, reliable)` is the weighted sum of `losses`; and its gradient.
+    """
 
     def __init__(self, features: Features, style: Image, weights: Weights) -> None:
         self.weights = weights
         self.perceptual = PerceptualLoss(features, style)
-        self._gradient = tf.function(self._loss_and_gradient, reduce_retracing=True)
+        self.gradient = tf.function(self._loss_and_gradient, reduce_retracing=True)
 
     def paint(
         self, content: Image, *, start: Image, steps: int, prior: Prior | None = None
@@ -52,7 +55,7 @@ class StyleTransfer:
 
         def objective(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
             picture = tf.constant(flat.reshape(1, *content.shape), tf.float32)
-            loss, gradient = self._gradient(picture, wanted, warped, reliable)
+            loss, gradient = self.gradient(picture, wanted, warped, reliable)
             return float(loss), gradient.numpy().astype(np.float64).ravel()
 
         found = minimize(

@@ -18,8 +18,13 @@ def test_ratio_is_ours_as_trained_over_the_best_of_pytorch():
 
 
 def test_each_gets_one_turn_and_only_those_near_the_best_get_more():
-    assert worth_a_turn({"a": [], "b": []}) == ["a", "b"]
-    assert worth_a_turn({"a": [10.0], "b": [4.0], "c": [6.0, 1.0]}) == ["a", "c"]
+    assert worth_a_turn({"ours, a": [], "torch, a": []}) == ["ours, a", "torch, a"]
+    first = {"torch, a": [10.0], "torch, b": [4.0], "torch, c": [6.0, 1.0]}
+    assert worth_a_turn(first) == ["torch, a", "torch, c"]
+
+
+def test_a_side_that_is_much_slower_still_has_its_turns():
+    assert worth_a_turn({"ours, a": [80.0], "torch, a": [30.0]}) == ["ours, a", "torch, a"]
 
 
 def test_kernels_are_mirrored_and_transposed():

@@ -1,0 +1,230 @@
+"""Neural style transfer's cost: `python -m benchmarks.nst --torch-python PYTHON`, quiet machine.
+
+PYTHON is that of an environment with benchmarks/requirements-torch.txt. Writes nst.json beside this
+file: losses with gradients a second at 256 pixels beside the same in PyTorch, by turns, on the same
+cores; and what a frame of a video costs beside painting it from scratch to the same loss.
+"""
+
+import argparse
+import json
+import logging
+import os
+import tempfile
+import time
+from itertools import pairwise
+from pathlib import Path
+from statistics import mean, median
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from scipy.optimize import OptimizeResult, minimize
+
+from benchmarks.training import Torch
+from pipeline.params import Stylize, load_params
+from pipeline.style.features import Features, load_features
+from pipeline.style.images import read_picture, shrink
+from pipeline.style.temporal import blended, predict, to_image, to_picture
+from pipeline.style.transfer import Image, Prior, StyleTransfer, Weights
+from pipeline.training.hardware import hardware
+from pipeline.video.decode import Picture, first_frames
+
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared"
+RESULT = Path(__file__).with_suffix(".json")
+LAYOUTS = ("contiguous", "channels_last")
+TOLERANCE = 1e-3  # of the loss, and of the gradient's greatest value
+ENOUGH = 600  # steps, after which painting from scratch is given up
+log = logging.getLogger("benchmarks.nst")
+
+
+def main() -> None:
+    """Measure both, and write it down."""
+    options = _options()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    settings = load_params(ROOT / "params.yaml").stylize
+    frames = [shrink(frame, settings.size) for frame in first_frames(options.clip, options.frames)]
+    style = to_image(shrink(read_picture(options.style), settings.size))
+    weights = Weights(settings.content, settings.style, settings.variation, settings.temporal)
+    features = load_features(options.features)
+    transfer = StyleTransfer(features, style, weights)
+    torch = Torch(options.torch_python, "benchmarks.torch_nst")
+    result = {
+        "hardware": hardware(),
+        "size": list(frames[0].shape[1::-1]),
+        "tensorflow": tf.__version__,
+        "torch": torch.ask("version", threads=len(os.sched_getaffinity(0))),
+        **beside_torch(transfer, torch, _pictures(frames, style), features, options),
+        "video": video(transfer, frames, settings),
+    }
+    RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    log.info("%s", json.dumps(result, indent=2))
+
+
+# Steps a second
+
+
+def beside_torch(
+    transfer: StyleTransfer,
+    torch: Torch,
+    pictures: dict[str, Any],
+    features: Features,
+    options: argparse.Namespace,
+) -> dict[str, Any]:
+    """Losses with gradients a second, medians of turns; first, that both sides say the same."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = str(Path(folder) / "all.npz")
+        np.savez(file, allow_pickle=False, **pictures, **_exported(features))
+        for layout in LAYOUTS:
+            torch.ask("prepare", layout=layout, file=file, weights=vars(transfer.weights))
+        targets = _targets(transfer, pictures)
+        differences = _differences(transfer, targets, torch, Path(folder) / "gradient.npy")
+    rates: dict[str, list[float]] = {name: [] for name in ("ours", *LAYOUTS)}
+    for _ in range(options.rounds):
+        rates["ours"].append(options.steps / _seconds(transfer, targets, options.steps))
+        for layout in LAYOUTS:
+            seconds = torch.ask("steps", layout=layout, count=options.steps)
+            rates[layout].append(options.steps / seconds)
+        log.info("%s", {name: round(values[-1], 2) for name, values in rates.items()})
+    medians = {name: round(median(values), 2) for name, values in rates.items()}
+    best = max(LAYOUTS, key=medians.__getitem__)
+    pairs = zip(rates["ours"], rates[best], strict=True)
+    ratio = median(one / other for one, other in pairs)
+    return {**differences, "steps_a_second": medians, "ratio": round(ratio, 2)}
+
+
+def _pictures(frames: list[Picture], style: Image) -> dict[str, Any]:
+    """What a frame within a video is painted from."""
+    before, frame = frames[:2]
+    prior = predict(before, frame, to_image(before))
+    assert prior, "the clip begins with a cut; take another"
+    image = to_image(frame)
+    return {
+        "picture": blended(image, prior, 0.5),
+        "content": image,
+        "style": style,
+        "warped": prior.warped,
+        "reliable": prior.reliable[..., None],
+    }
+
+
+def _exported(features: Features) -> dict[str, Any]:
+    """VGG19's kernels and biases by LAYER/KIND."""
+    return {
+        f"{layer.name}/{kind}": value
+        for layer in features.network.layers
+        for kind, value in zip(("kernel", "bias"), layer.get_weights(), strict=False)
+    }
+
+
+def _targets(transfer: StyleTransfer, pictures: dict[str, Any]) -> list[Any]:
+    """Arguments of `gradient`."""
+    tensors = {name: tf.constant(picture[None]) for name, picture in pictures.items()}
+    wanted = transfer.perceptual.wanted(tensors["content"])
+    return [tensors["picture"], wanted, tensors["warped"], tensors["reliable"]]
+
+
+def _differences(
+    transfer: StyleTransfer, targets: list[Any], torch: Torch, file: Path
+) -> dict[str, float]:
+    """By what share loss and gradient of the two sides differ."""
+    loss, gradient = (each.numpy() for each in transfer.gradient(*targets))
+    loss = float(loss)
+    their_loss = torch.ask("gradient", layout=LAYOUTS[0], file=str(file))
+    gap = np.abs(gradient[0] - np.load(file)).max() / np.abs(gradient).max()
+    found = {
+        "loss_differs_by": abs(loss - their_loss) / loss,
+        "gradient_differs_by": float(gap),
+    }
+    if max(found.values()) > TOLERANCE:
+        raise SystemExit(f"the two sides compute different things: {found}")
+    return found
+
+
+def _seconds(transfer: StyleTransfer, targets: list[Any], steps: int) -> float:
+    started = time.perf_counter()
+    for _ in range(steps):
+        float(transfer.gradient(*targets)[0])
+    return time.perf_counter() - started
+
+
+# A frame of a video
+
+
+def video(transfer: StyleTransfer, frames: list[Picture], settings: Stylize) -> dict[str, Any]:
+    """Processor time a frame that follows another, and from scratch until its loss is as small."""
+    painted = transfer.paint(to_image(frames[0]), start=to_image(frames[0]), steps=settings.steps)
+    rows = []
+    for before, frame in pairwise(frames):
+        started = time.process_time()
+        prior = predict(before, frame, to_image(to_picture(painted)))
+        assert prior, "the clip has a cut; take another"
+        painted = _followed(transfer, to_image(frame), prior, settings)
+        seconds = time.process_time() - started
+        steps, scratch = from_scratch(
+            transfer, to_image(frame), perceptual(transfer, frame, painted)
+        )
+        rows.append({"video": seconds, "from_scratch": scratch, "steps_from_scratch": steps})
+        log.info("%s", rows[-1])
+    means = {name: round(mean(row[name] for row in rows), 2) for name in rows[0]}
+    ratios = [round(row["from_scratch"] / row["video"], 2) for row in rows]
+    return {"cpu_seconds_a_frame": means, "ratios": ratios, "next_steps": settings.next_steps}
+
+
+def _followed(transfer: StyleTransfer, frame: Image, prior: Prior, settings: Stylize) -> Image:
+    """As pipeline.style.nst paints a frame that has a predecessor."""
+    return transfer.paint(frame, start=prior.warped, steps=settings.next_steps, prior=prior)
+
+
+def perceptual(transfer: StyleTransfer, frame: Picture, painted: Image) -> float:
+    """The weighted loss without its temporal part, which a single picture does not have."""
+    wanted = transfer.perceptual.wanted(tf.constant(to_image(frame)[None]))
+    losses = transfer.perceptual(tf.constant(painted[None]), wanted)
+    return sum(getattr(transfer.weights, name) * float(value) for name, value in losses.items())
+
+
+def from_scratch(transfer: StyleTransfer, frame: Image, target: float) -> tuple[int, float]:
+    """Steps of L-BFGS from the frame itself until the loss is `target`, and processor time."""
+    wanted = transfer.perceptual.wanted(tf.constant(frame[None]))
+    no_prior = tf.zeros((1, *frame.shape)), tf.zeros((1, *frame.shape[:2], 1))
+
+    def objective(flat: Any) -> tuple[float, Any]:
+        picture = tf.constant(flat.reshape(1, *frame.shape), tf.float32)
+        loss, gradient = transfer.gradient(picture, wanted, *no_prior)
+        return float(loss), gradient.numpy().astype(np.float64).ravel()
+
+    def until_reached(intermediate_result: OptimizeResult) -> None:
+        if intermediate_result.fun <= target:
+            raise StopIteration
+
+    started = time.process_time()
+    found = minimize(
+        objective,
+        frame.astype(np.float64).ravel(),
+        jac=True,
+        method="L-BFGS-B",
+        callback=until_reached,
+        options={"maxiter": ENOUGH},
+    )
+    return int(found.nit), time.process_time() - started
+
+
+def _options() -> argparse.Namespace:
+    clip = SHARED / "ucf101/UCF-101/HorseRace/v_HorseRace_g01_c02.avi"
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--torch-python", type=Path, required=True, help="a python with PyTorch")
+    parser.add_argument("--clip", type=Path, default=clip)
+    parser.add_argument(
+        "--style", type=Path, default=SHARED / "styles/paintings/vg_starry_night.jpg"
+    )
+    parser.add_argument(
+        "--features", type=Path, default=SHARED / "weights/vgg19_imagenet_blocks1-3.h5"
+    )
+    parser.add_argument("--frames", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=7, help="turns of each side")
+    parser.add_argument("--steps", type=int, default=10, help="in a turn")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
