@@ -34,6 +34,11 @@ SHARED = ROOT.parent / "shared"
 RESULT = Path(__file__).with_suffix(".json")
 LAYOUTS = ("contiguous", "channels_last")
 TOLERANCE = 1e-3  # of the loss, and of the gradient's greatest value
+CLIPS = [  # fast motion, slow motion, a still camera
+    "HorseRace/v_HorseRace_g01_c02.avi",
+    "Surfing/v_Surfing_g05_c02.avi",
+    "PlayingViolin/v_PlayingViolin_g05_c02.avi",
+]
 ENOUGH = 600  # steps, after which painting from scratch is given up
 log = logging.getLogger("benchmarks.nst")
 
@@ -43,7 +48,7 @@ def main() -> None:
     options = _options()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     settings = load_params(ROOT / "params.yaml").stylize
-    frames = [shrink(frame, settings.size) for frame in first_frames(options.clip, options.frames)]
+    clips = {name: _frames(options.clips / name, options.frames, settings.size) for name in CLIPS}
     style = to_image(shrink(read_picture(options.style), settings.size))
     weights = Weights(settings.content, settings.style, settings.variation, settings.temporal)
     features = load_features(options.features)
@@ -51,14 +56,19 @@ def main() -> None:
     torch = Torch(options.torch_python, "benchmarks.torch_nst")
     result = {
         "hardware": hardware(),
-        "size": list(frames[0].shape[1::-1]),
+        "size": settings.size,
         "tensorflow": tf.__version__,
         "torch": torch.ask("version", threads=len(os.sched_getaffinity(0))),
-        **beside_torch(transfer, torch, _pictures(frames, style), features, options),
-        "video": video(transfer, frames, settings),
+        **beside_torch(transfer, torch, _pictures(clips[CLIPS[0]], style), features, options),
+        "steps": {"first": settings.steps, "next": settings.next_steps},
+        "videos": {name: video(transfer, frames, settings) for name, frames in clips.items()},
     }
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     log.info("%s", json.dumps(result, indent=2))
+
+
+def _frames(clip: Path, number: int, size: int) -> list[Picture]:
+    return [shrink(frame, size) for frame in first_frames(clip, number)]
 
 
 # Steps a second
@@ -168,7 +178,7 @@ def video(transfer: StyleTransfer, frames: list[Picture], settings: Stylize) -> 
         log.info("%s", rows[-1])
     means = {name: round(mean(row[name] for row in rows), 2) for name in rows[0]}
     ratios = [round(row["from_scratch"] / row["video"], 2) for row in rows]
-    return {"cpu_seconds_a_frame": means, "ratios": ratios, "next_steps": settings.next_steps}
+    return {"cpu_seconds_a_frame": means, "ratios": ratios}
 
 
 def _followed(transfer: StyleTransfer, frame: Image, prior: Prior, settings: Stylize) -> Image:
@@ -210,17 +220,16 @@ def from_scratch(transfer: StyleTransfer, frame: Image, target: float) -> tuple[
 
 
 def _options() -> argparse.Namespace:
-    clip = SHARED / "ucf101/UCF-101/HorseRace/v_HorseRace_g01_c02.avi"
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--torch-python", type=Path, required=True, help="a python with PyTorch")
-    parser.add_argument("--clip", type=Path, default=clip)
+    parser.add_argument("--clips", type=Path, default=SHARED / "ucf101/UCF-101")
     parser.add_argument(
         "--style", type=Path, default=SHARED / "styles/paintings/vg_starry_night.jpg"
     )
     parser.add_argument(
         "--features", type=Path, default=SHARED / "weights/vgg19_imagenet_blocks1-3.h5"
     )
-    parser.add_argument("--frames", type=int, default=4)
+    parser.add_argument("--frames", type=int, default=3, help="of each clip")
     parser.add_argument("--rounds", type=int, default=7, help="turns of each side")
     parser.add_argument("--steps", type=int, default=10, help="in a turn")
     return parser.parse_args()

@@ -44,7 +44,8 @@ def predict(before: Picture, frame: Picture, painted: Image) -> Prior | None:
     reliable = moved * _alike(before, frame, backward)
     if reliable.mean() < CUT:
         return None
-    return Prior(warp(painted, backward), reliable)
+    # Sharper than by lines, since the result is warped again for the next frame, and the next.
+    return Prior(warp(painted, backward, cv2.INTER_LANCZOS4).clip(0, 1), reliable)
 
 
 def followed(before: Picture, after: Picture) -> tuple[Fields, Mask]:
@@ -59,13 +60,13 @@ def blended(image: Image, prior: Prior, share: float) -> Image:
     return np.asarray(image + weights * (prior.warped - image))
 
 
-def warp(image: Image, field: Fields) -> Image:
+def warp(image: Image, field: Fields, interpolation: int = cv2.INTER_LINEAR) -> Image:
     """The picture whose point (x, y) is `image`'s at (x, y) + `field`; edges are repeated."""
     height, width = field.shape[:2]
     columns, rows = np.meshgrid(np.arange(width), np.arange(height))
     places = np.stack([columns, rows], axis=-1).astype(np.float32) + field
     return np.asarray(
-        cv2.remap(image, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE),
+        cv2.remap(image, places, None, interpolation, borderMode=cv2.BORDER_REPLICATE),
         np.float32,
     )
 
