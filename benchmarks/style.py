@@ -139,7 +139,7 @@ def _options() -> argparse.Namespace:
         "--features", type=Path, default=shared / "weights/vgg19_imagenet_blocks1-3.h5"
     )
     parser.add_argument("--number", type=int, default=10, help="clips")
-    parser.add_argument("--frames", type=int, default=10, help="of each clip, from its start")
+    parser.add_argument("--frames", type=int, default=8, help="of each clip, from its start")
     return parser.parse_args()
 
 

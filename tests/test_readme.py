@@ -30,7 +30,7 @@ def test_its_links_lead_to_files():
     pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
     for page in pages:
         for target in page.read_text(encoding="utf-8").split("](")[1:]:
-            link = target.partition(")")[0]
+            link = target.partition(")")[0].partition("#")[0]
             assert "://" in link or (page.parent / link).is_file(), f"{page.name}: {link}"
 
 
