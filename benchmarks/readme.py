@@ -33,9 +33,42 @@ def sample(result: list[dict[str, Any]]) -> str:
     return comparison([Row(**row) for row in result])
 
 
+def training(result: dict[str, Any]) -> str:
+    """Windows a second that train, beside PyTorch."""
+    lines = ["| network | ours | PyTorch, at its best | ratio |", "| --- | --- | --- | --- |"]
+    for name, found in result["architectures"].items():
+        rates, best = found["windows_a_second"], found["best_of_torch"]
+        how = best.removeprefix("torch, ").replace("_", " ")
+        lines.append(
+            f"| {name} | {rates['ours, float32']:.0f} windows/s | {rates[best]:.0f} ({how}) "
+            f"| {found['ratio']:.2f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def style(result: dict[str, Any]) -> str:
+    """Networks that paint: what they cost, and how steady their videos are."""
+    lines = [
+        "| network | method | training | frames/s | warping error: video, frame by frame | ratio "
+        "| Gram distance, ratio |",
+        "|" + " --- |" * 7,
+    ]
+    for name, found in result["networks"].items():
+        video, alone = found["video"], found["per_frame"]
+        error, gram = (video[key] / alone[key] for key in ("warping_error", "gram_distance"))
+        lines.append(
+            f"| {name} | {found['method']} | {found['train_seconds'] / 60:.1f} min "
+            f"| {found['frames_a_second']:.1f} | {video['warping_error']:.3f}, "
+            f"{alone['warping_error']:.3f} | {error:.2f} | {gram:.2f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
 TABLES: dict[str, tuple[str, Callable[[Any], str]]] = {
     "sample": ("results/comparison.json", sample),
     "ucf101": ("benchmarks/accuracy.json", accuracy.markdown),
+    "training": ("benchmarks/training.json", training),
+    "style": ("benchmarks/style.json", style),
 }
 
 if __name__ == "__main__":

@@ -168,7 +168,9 @@ def _upload(client: MlflowClient, model: LoggedModel, run_id: str, file: Path) -
 def _load(path: Path) -> Any:
     import keras
 
-    import pipeline.models  # noqa: F401 - so that Keras knows the layers
+    # So that Keras knows the layers.
+    import pipeline.models
+    import pipeline.style.convolution  # noqa: F401
 
     return keras.saving.load_model(path, compile=False)
 

@@ -1,5 +1,7 @@
 """One run a model, from the files on disk."""
 
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,6 +16,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
+from pipeline.style.networks import generator
 from pipeline.tracking.live import LiveRun
 from pipeline.tracking.runs import upsert
 from pipeline.tracking.status import is_tracked
@@ -196,3 +199,10 @@ def test_an_absent_server_is_a_warning(
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     assert upsert(*trained(), tracking_uri="http://127.0.0.1:9") is None
     assert "http://127.0.0.1:9 did not take csn-rgb" in caplog.text
+
+
+def test_a_network_that_paints_is_loaded_where_nothing_has_painted_yet(tmp_path: Path) -> None:
+    generator(widths=(4, 4, 4), blocks=1).save(tmp_path / "model.keras")
+    load = "import sys; from pathlib import Path; from pipeline.tracking.runs import _load; "
+    command = (sys.executable, "-c", load + "_load(Path(sys.argv[1]))", tmp_path / "model.keras")
+    subprocess.run(command, check=True)
