@@ -13,8 +13,7 @@ import numpy as np
 from keras import layers, ops
 
 from pipeline.errors import StyleError
-from pipeline.models.layers import FusedBatchNormalization
-from pipeline.style.convolution import PictureConv2D
+from pipeline.models.layers import FusedBatchNormalization, PictureConv2D
 
 # Numbers of VGG19 (Simonyan and Zisserman, 2015): channels and 3x3 convolutions of each block.
 VGG19 = ((64, 2), (128, 2), (256, 4))

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from pipeline.style.convolution import PictureConv2D
+from pipeline.models.layers import PictureConv2D
 
 # Halvings of the picture inside the generator: its sides must be multiples of 2 to this power.
 HALVINGS = 2

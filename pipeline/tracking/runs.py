@@ -168,9 +168,7 @@ def _upload(client: MlflowClient, model: LoggedModel, run_id: str, file: Path) -
 def _load(path: Path) -> Any:
     import keras
 
-    # So that Keras knows the layers.
-    import pipeline.models
-    import pipeline.style.convolution  # noqa: F401
+    import pipeline.models  # noqa: F401 - so that Keras knows the layers
 
     return keras.saving.load_model(path, compile=False)
 

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from pipeline.style.convolution import PictureConv2D
+from pipeline.models.layers import PictureConv2D
 
 
 @pytest.mark.parametrize("batch", [1, 2])
