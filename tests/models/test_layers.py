@@ -2,8 +2,14 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras import layers
 
-from pipeline.models.layers import DepthwiseConv3D, FusedBatchNormalization, with_change
+from pipeline.models.layers import (
+    DepthwiseConv3D,
+    FusedBatchNormalization,
+    PictureConv2D,
+    with_change,
+)
 
 
 def values_and_gradients(layer, x):
@@ -79,3 +85,28 @@ def test_a_frame_comes_with_its_change_since_the_one_before():
     np.testing.assert_array_equal(y[..., :2], x)
     np.testing.assert_array_equal(y[:, 0, ..., 2:], np.zeros((2, 3, 3, 2)))
     np.testing.assert_allclose(y[:, 1:, ..., 2:], 2 * (x[:, 1:] - x[:, :-1]), atol=1e-6)
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize(("size", "strides"), [(3, 1), (5, 1), (3, 2), (4, 2)])
+def test_a_picture_s_convolution_has_conv2d_s_values_and_gradients(batch, size, strides):
+    ours, keras_own = (
+        each(6, size, strides, padding="same", activation="relu")
+        for each in (PictureConv2D, layers.Conv2D)
+    )
+    x = tf.random.stateless_normal((batch, 13, 10, 4), seed=(0, 1))
+    ours.build(x.shape)
+    keras_own.build(x.shape)
+    keras_own.set_weights(ours.get_weights())
+    for one, other in zip(
+        *(values_and_gradients(each, x) for each in (ours, keras_own)), strict=True
+    ):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def test_a_picture_s_convolution_survives_saving(tmp_path):
+    model = keras.Sequential([keras.Input((None, None, 3)), PictureConv2D(2, 3)])
+    model.save(tmp_path / "model.keras")
+    x = np.ones((1, 5, 6, 3), np.float32)
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(loaded(x), model(x), atol=1e-6)
