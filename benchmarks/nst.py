@@ -8,31 +8,29 @@ cores; and what a frame of a video costs beside painting it from scratch to the 
 import argparse
 import json
 import logging
-import os
 import tempfile
 import time
-from itertools import pairwise
 from pathlib import Path
-from statistics import mean, median
+from statistics import mean
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from scipy.optimize import OptimizeResult, minimize
 
-from benchmarks.training import Torch
-from pipeline.params import Stylize, load_params
+from benchmarks.training import LAYOUTS, THREADS, Rates, Torch, compared
+from pipeline.params import load_params
 from pipeline.style.features import Features, load_features
 from pipeline.style.images import read_picture, shrink
-from pipeline.style.temporal import blended, predict, to_image, to_picture
-from pipeline.style.transfer import Image, Prior, StyleTransfer, Weights
+from pipeline.style.nst import NeuralStyle
+from pipeline.style.temporal import blended, predict, to_image
+from pipeline.style.transfer import Flat, Image, Objective, Prior, StyleTransfer
 from pipeline.training.hardware import hardware
 from pipeline.video.decode import Picture, first_frames
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
 RESULT = Path(__file__).with_suffix(".json")
-LAYOUTS = ("contiguous", "channels_last")
 TOLERANCE = 1e-3  # of the loss, and of the gradient's norm
 CLIPS = [  # fast motion, slow motion, a still camera
     "HorseRace/v_HorseRace_g01_c02.avi",
@@ -48,20 +46,20 @@ def main() -> None:
     options = _options()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     settings = load_params(ROOT / "params.yaml").stylize
+    settings = settings.model_copy(update={"features": str(options.features)})
     clips = {name: _frames(options.clips / name, options.frames, settings.size) for name in CLIPS}
-    style = to_image(shrink(read_picture(options.style), settings.size))
-    weights = Weights(settings.content, settings.style, settings.variation, settings.temporal)
-    features = load_features(options.features)
-    transfer = StyleTransfer(features, style, weights)
+    style = read_picture(options.style)
+    painter = NeuralStyle(style, settings)
     torch = Torch(options.torch_python, "benchmarks.torch_nst")
+    pictures = _pictures(clips[CLIPS[0]], to_image(shrink(style, settings.size)))
     result = {
         "hardware": hardware(),
         "size": settings.size,
         "tensorflow": tf.__version__,
-        "torch": torch.ask("version", threads=len(os.sched_getaffinity(0))),
-        **beside_torch(transfer, torch, _pictures(clips[CLIPS[0]], style), features, options),
+        "torch": torch.ask("version", threads=THREADS),
+        **beside_torch(painter.transfer, torch, pictures, options),
         "steps": {"first": settings.steps, "next": settings.next_steps},
-        "videos": {name: video(transfer, frames, settings) for name, frames in clips.items()},
+        "videos": {name: video(painter, frames) for name, frames in clips.items()},
     }
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     log.info("%s", json.dumps(result, indent=2))
@@ -75,32 +73,27 @@ def _frames(clip: Path, number: int, size: int) -> list[Picture]:
 
 
 def beside_torch(
-    transfer: StyleTransfer,
-    torch: Torch,
-    pictures: dict[str, Any],
-    features: Features,
-    options: argparse.Namespace,
+    transfer: StyleTransfer, torch: Torch, pictures: dict[str, Any], options: argparse.Namespace
 ) -> dict[str, Any]:
-    """Losses with gradients a second, medians of turns; first, that both sides say the same."""
+    """Losses with gradients a second, by turns; first, that both sides say the same."""
+    prior = Prior(pictures["warped"], pictures["reliable"][..., 0])
+    objective = transfer.objective(pictures["content"], prior)
+    flat = pictures["picture"].astype(np.float64).ravel()
     with tempfile.TemporaryDirectory() as folder:
         file = str(Path(folder) / "all.npz")
-        np.savez(file, allow_pickle=False, **pictures, **_exported(features))
+        exported = _exported(load_features(options.features))
+        np.savez(file, allow_pickle=False, **pictures, **exported)
         for layout in LAYOUTS:
             torch.ask("prepare", layout=layout, file=file, weights=vars(transfer.weights))
-        targets = _targets(transfer, pictures)
-        differences = _differences(transfer, targets, torch, Path(folder) / "gradient.npy")
-    rates: dict[str, list[float]] = {name: [] for name in ("ours", *LAYOUTS)}
+        differences = _differences(*objective(flat), torch, Path(folder) / "gradient.npy")
+    rates: Rates = {"ours, float32": [], **{f"torch, float32, {each}": [] for each in LAYOUTS}}
     for _ in range(options.rounds):
-        rates["ours"].append(options.steps / _seconds(transfer, targets, options.steps))
+        rates["ours, float32"].append(options.steps / _seconds(objective, flat, options.steps))
         for layout in LAYOUTS:
             seconds = torch.ask("steps", layout=layout, count=options.steps)
-            rates[layout].append(options.steps / seconds)
+            rates[f"torch, float32, {layout}"].append(options.steps / seconds)
         log.info("%s", {name: round(values[-1], 2) for name, values in rates.items()})
-    medians = {name: round(median(values), 2) for name, values in rates.items()}
-    best = max(LAYOUTS, key=medians.__getitem__)
-    pairs = zip(rates["ours"], rates[best], strict=True)
-    ratio = median(one / other for one, other in pairs)
-    return {**differences, "steps_a_second": medians, "ratio": round(ratio, 2)}
+    return {**differences, **compared(rates, "steps_a_second")}
 
 
 def _pictures(frames: list[Picture], style: Image) -> dict[str, Any]:
@@ -127,21 +120,10 @@ def _exported(features: Features) -> dict[str, Any]:
     }
 
 
-def _targets(transfer: StyleTransfer, pictures: dict[str, Any]) -> list[Any]:
-    """Arguments of `gradient`."""
-    tensors = {name: tf.constant(picture[None]) for name, picture in pictures.items()}
-    wanted = transfer.perceptual.wanted(tensors["content"])
-    return [tensors["picture"], wanted, tensors["warped"], tensors["reliable"]]
-
-
-def _differences(
-    transfer: StyleTransfer, targets: list[Any], torch: Torch, file: Path
-) -> dict[str, float]:
+def _differences(loss: float, gradient: Flat, torch: Torch, file: Path) -> dict[str, float]:
     """By what share loss and gradient of the two sides differ."""
-    loss, gradient = (each.numpy() for each in transfer.gradient(*targets))
-    loss = float(loss)
     their_loss = torch.ask("gradient", layout=LAYOUTS[0], file=str(file))
-    gap = np.linalg.norm(gradient[0] - np.load(file)) / np.linalg.norm(gradient)
+    gap = np.linalg.norm(gradient - np.load(file).ravel()) / np.linalg.norm(gradient)
     found = {
         "loss_differs_by": abs(loss - their_loss) / loss,
         "gradient_differs_by": float(gap),
@@ -151,29 +133,26 @@ def _differences(
     return found
 
 
-def _seconds(transfer: StyleTransfer, targets: list[Any], steps: int) -> float:
+def _seconds(objective: Objective, flat: Flat, steps: int) -> float:
     started = time.perf_counter()
     for _ in range(steps):
-        float(transfer.gradient(*targets)[0])
+        objective(flat)
     return time.perf_counter() - started
 
 
 # A frame of a video
 
 
-def video(transfer: StyleTransfer, frames: list[Picture], settings: Stylize) -> dict[str, Any]:
+def video(painter: NeuralStyle, frames: list[Picture]) -> dict[str, Any]:
     """Processor time a frame that follows another, and from scratch until its loss is as small."""
-    painted = transfer.paint(to_image(frames[0]), start=to_image(frames[0]), steps=settings.steps)
+    painting = painter.restyle(iter(frames))
+    next(painting)
     rows = []
-    for before, frame in pairwise(frames):
+    for frame in frames[1:]:
         started = time.process_time()
-        prior = predict(before, frame, to_image(to_picture(painted)))
-        assert prior, "the clip has a cut; take another"
-        painted = _followed(transfer, to_image(frame), prior, settings)
+        painted = next(painting)
         seconds = time.process_time() - started
-        steps, scratch = from_scratch(
-            transfer, to_image(frame), perceptual(transfer, frame, painted)
-        )
+        steps, scratch = from_scratch(painter.transfer, to_image(frame), to_image(painted))
         rows.append({"video": seconds, "from_scratch": scratch, "steps_from_scratch": steps})
         log.info("%s", rows[-1])
     means = {name: round(mean(row[name] for row in rows), 2) for name in rows[0]}
@@ -181,27 +160,13 @@ def video(transfer: StyleTransfer, frames: list[Picture], settings: Stylize) -> 
     return {"cpu_seconds_a_frame": means, "ratios": ratios}
 
 
-def _followed(transfer: StyleTransfer, frame: Image, prior: Prior, settings: Stylize) -> Image:
-    """As pipeline.style.nst paints a frame that has a predecessor."""
-    return transfer.paint(frame, start=prior.warped, steps=settings.next_steps, prior=prior)
+def from_scratch(transfer: StyleTransfer, frame: Image, painted: Image) -> tuple[int, float]:
+    """Steps of L-BFGS from the frame itself until the loss is that of `painted`; processor time.
 
-
-def perceptual(transfer: StyleTransfer, frame: Picture, painted: Image) -> float:
-    """The weighted loss without its temporal part, which a single picture does not have."""
-    wanted = transfer.perceptual.wanted(tf.constant(to_image(frame)[None]))
-    losses = transfer.perceptual(tf.constant(painted[None]), wanted)
-    return sum(getattr(transfer.weights, name) * float(value) for name, value in losses.items())
-
-
-def from_scratch(transfer: StyleTransfer, frame: Image, target: float) -> tuple[int, float]:
-    """Steps of L-BFGS from the frame itself until the loss is `target`, and processor time."""
-    wanted = transfer.perceptual.wanted(tf.constant(frame[None]))
-    no_prior = tf.zeros((1, *frame.shape)), tf.zeros((1, *frame.shape[:2], 1))
-
-    def objective(flat: Any) -> tuple[float, Any]:
-        picture = tf.constant(flat.reshape(1, *frame.shape), tf.float32)
-        loss, gradient = transfer.gradient(picture, wanted, *no_prior)
-        return float(loss), gradient.numpy().astype(np.float64).ravel()
+    The loss is without its temporal part, which a single picture does not have.
+    """
+    objective = transfer.objective(frame)
+    target, _ = objective(painted.astype(np.float64).ravel())
 
     def until_reached(intermediate_result: OptimizeResult) -> None:
         if intermediate_result.fun <= target:

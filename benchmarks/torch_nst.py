@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmarks.torch_training import answer
+from benchmarks.torch_training import Side, answer
 
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 SEEN = ("block1_conv1", "block2_conv1", "block3_conv1", "block3_conv4")
@@ -18,16 +18,11 @@ CONTENT = 2
 MEAN = torch.tensor([103.939, 116.779, 123.68])[:, None, None]  # blue, green, red, of 0..255
 
 
-class Worker:
+class Worker(Side):
     """What can be asked; each method's answer is JSON."""
 
     def __init__(self) -> None:
         self.transfers: dict[str, Transfer] = {}
-
-    def version(self, threads: int) -> str:
-        """PyTorch's, once it uses as many threads."""
-        torch.set_num_threads(threads)
-        return torch.__version__
 
     def prepare(self, layout: str, file: str, weights: dict[str, float]) -> None:
         """Weights of VGG19 and pictures from the file, in that layout."""

@@ -25,7 +25,16 @@ KINDS = {
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last_3d}
 
 
-def answer(worker: Any) -> None:
+class Side:
+    """What any benchmark's PyTorch side can be asked."""
+
+    def version(self, threads: int) -> str:
+        """PyTorch's, once it uses as many threads."""
+        torch.set_num_threads(threads)
+        return torch.__version__
+
+
+def answer(worker: Side) -> None:
     """Do as each line of standard input asks of the worker's methods, until it ends."""
     for line in sys.stdin:
         request = json.loads(line)
@@ -34,16 +43,11 @@ def answer(worker: Any) -> None:
         sys.stdout.flush()
 
 
-class Worker:
+class Worker(Side):
     """What can be asked; each method's answer is JSON."""
 
     def __init__(self) -> None:
         self.learners: dict[str, Learner] = {}
-
-    def version(self, threads: int) -> str:
-        """PyTorch's, once it uses as many threads."""
-        torch.set_num_threads(threads)
-        return torch.__version__
 
     def probabilities(self, architecture: str, classes: int, file: str) -> dict[str, Any]:
         """Of a twin with the weights, for the file's windows with change; and how many weights."""

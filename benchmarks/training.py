@@ -14,7 +14,7 @@ import os
 import subprocess
 import tempfile
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
@@ -113,12 +113,12 @@ def measured(
 
 def worth_a_turn(rates: Rates) -> list[str]:
     """All that have a chance: none whose first turn was half as fast as their own side's best."""
-    best: dict[str, float] = defaultdict(float)
-    for each, (first, *_) in ((each, values) for each, values in rates.items() if values):
-        best[side(each)] = max(best[side(each)], first)
-    return [
-        each for each, values in rates.items() if not values or values[0] > best[side(each)] / 2
-    ]
+    first = {each: values[0] for each, values in rates.items() if values}
+
+    def has_a_chance(each: str) -> bool:
+        return first[each] > max(first[other] for other in first if side(other) == side(each)) / 2
+
+    return [each for each in rates if each not in first or has_a_chance(each)]
 
 
 def side(contestant: str) -> str:
@@ -222,14 +222,14 @@ def _theirs(
     return lambda steps: torch.ask("train", name=key, steps=steps)
 
 
-def compared(rates: Rates) -> dict[str, Any]:
-    """Medians of all, and ours as trained over the best of PyTorch's, turn by turn."""
+def compared(rates: Rates, unit: str = "windows_a_second") -> dict[str, Any]:
+    """Medians of all, and ours in the precision of training over PyTorch's best, by turns."""
     medians = {each: round(median(values), 1) for each, values in rates.items()}
     best = max((each for each in medians if each.startswith("torch")), key=medians.__getitem__)
     pairs = zip(rates[f"ours, {TRAINED_IN}"], rates[best], strict=True)
     ratios = sorted(one / other for one, other in pairs)
     return {
-        "windows_a_second": medians,
+        unit: medians,
         "best_of_torch": best,
         "ratio": round(median(ratios), 2),
         "least_and_greatest_ratio": [round(ratios[0], 2), round(ratios[-1], 2)],

@@ -82,6 +82,7 @@ def _per_frame_maps(trained: keras.Model, inputs: Any) -> list[Any]:
 
 
 def _convolved(x: Any, layer: layers.Conv2D) -> Any:
+    """`x` by a trained layer, in the form that is fast for one picture."""
     twin = PictureConv2D.from_config(layer.get_config())
     y = twin(x)
     twin.set_weights(layer.get_weights())

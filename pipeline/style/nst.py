@@ -15,7 +15,10 @@ from pipeline.video.decode import Picture
 
 
 class NeuralStyle:
-    """Repaints pictures in the style of one, by optimization at the size of the settings."""
+    """Repaints pictures in the style of one, by optimization at the size of the settings.
+
+    `transfer` is what optimizes.
+    """
 
     def __init__(self, style: Picture, settings: Stylize) -> None:
         self.settings = settings
@@ -26,7 +29,7 @@ class NeuralStyle:
             temporal=settings.temporal,
         )
         features = load_features(Path(settings.features))
-        self._transfer = StyleTransfer(features, to_image(shrink(style, settings.size)), weights)
+        self.transfer = StyleTransfer(features, to_image(shrink(style, settings.size)), weights)
 
     def restyle(self, frames: Iterator[Picture]) -> Iterator[Picture]:
         """Each frame (blue, green, red) of a video, painted; one frame is a video too."""
@@ -37,10 +40,10 @@ class NeuralStyle:
 
     def _paint(self, frame: Image, prior: Prior | None) -> Image:
         if prior is None:
-            return self._transfer.paint(frame, start=frame, steps=self.settings.steps)
+            return self.transfer.paint(frame, start=frame, steps=self.settings.steps)
         # Hidden points too: whatever is painted there already is nearer than the frame itself.
         steps = self.settings.next_steps
-        return self._transfer.paint(frame, start=prior.warped, steps=steps, prior=prior)
+        return self.transfer.paint(frame, start=prior.warped, steps=steps, prior=prior)
 
     def _finished(self, original: Picture, painted: Picture) -> Picture:
         height, width = original.shape[:2]

@@ -1,5 +1,6 @@
 """Neural style transfer: a picture is optimized until it looks painted (Gatys et al., 2016)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,8 @@ from pipeline.style.perceptual import PerceptualLoss
 
 Image = NDArray[np.float32]  # [height, width, 3]: red, green, blue, 0..1
 Mask = NDArray[np.float32]  # [height, width]: 0..1
+Flat = NDArray[np.float64]  # [height * width * 3]
+Objective = Callable[[Flat], tuple[float, Flat]]
 
 
 @dataclass(frozen=True)
@@ -36,36 +39,36 @@ class Prior:
 
 
 class StyleTransfer:
-    """Paints pictures in the style of one.
-
-    `gradient(picture, wanted, warped, reliable)` is the weighted sum of `losses`; and its gradient.
-    """
+    """Paints pictures in the style of one."""
 
     def __init__(self, features: Features, style: Image, weights: Weights) -> None:
         self.weights = weights
         self.perceptual = PerceptualLoss(features, style)
-        self.gradient = tf.function(self._loss_and_gradient, reduce_retracing=True)
+        self._gradient = tf.function(self._loss_and_gradient, reduce_retracing=True)
 
     def paint(
         self, content: Image, *, start: Image, steps: int, prior: Prior | None = None
     ) -> Image:
         """`content` repainted by `steps` steps of L-BFGS from the picture `start` (same size)."""
-        wanted = self.perceptual.wanted(tf.constant(content[None]))
-        warped, reliable = _tensors(prior, content)
-
-        def objective(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-            picture = tf.constant(flat.reshape(1, *content.shape), tf.float32)
-            loss, gradient = self.gradient(picture, wanted, warped, reliable)
-            return float(loss), gradient.numpy().astype(np.float64).ravel()
-
         found = minimize(
-            objective,
+            self.objective(content, prior),
             start.astype(np.float64).ravel(),
             jac=True,
             method="L-BFGS-B",
             options={"maxiter": steps},
         )
         return np.asarray(found.x.reshape(content.shape).clip(0, 1), np.float32)
+
+    def objective(self, content: Image, prior: Prior | None = None) -> Objective:
+        """The loss to minimize in painting `content`: loss and gradient of a flat picture."""
+        targets = self.perceptual.wanted(tf.constant(content[None])), *_tensors(prior, content)
+
+        def objective(flat: Flat) -> tuple[float, Flat]:
+            picture = tf.constant(flat.reshape(1, *content.shape), tf.float32)
+            loss, gradient = self._gradient(picture, *targets)
+            return float(loss), gradient.numpy().astype(np.float64).ravel()
+
+        return objective
 
     def losses(self, picture: Any, wanted: Any, warped: Any, reliable: Any) -> dict[str, Any]:
         """Each loss of a picture [1, height, width, 3], unweighted."""
