@@ -46,6 +46,19 @@ def training(result: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def tutorial(result: dict[str, Any]) -> str:
+    """Test accuracy by minutes of training, beside TensorFlow's tutorial."""
+    sides = {"ours (r2plus1d)": result["ours"], "the tutorial's": result["tutorial"]}
+    minutes = [row["minutes"] for row in result["ours"]["by_minutes"]]
+    head = ["network", "parameters", *(f"{each:g} min" for each in minutes)]
+    lines = [f"| {' | '.join(head)} |", "|" + " --- |" * len(head)]
+    for name, side in sides.items():
+        reached = [f"{100 * row['video_accuracy']:.1f} %" for row in side["by_minutes"]]
+        cells = [name, f"{side['parameters'] / 1e6:.2f} M", *reached]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
 def style(result: dict[str, Any]) -> str:
     """Networks that paint: what they cost, and how steady their videos are."""
     lines = [
@@ -68,6 +81,7 @@ TABLES: dict[str, tuple[str, Callable[[Any], str]]] = {
     "sample": ("results/comparison.json", sample),
     "ucf101": ("benchmarks/accuracy.json", accuracy.markdown),
     "training": ("benchmarks/training.json", training),
+    "tutorial": ("benchmarks/tutorial.json", tutorial),
     "style": ("benchmarks/style.json", style),
 }
 
