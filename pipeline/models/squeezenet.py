@@ -5,7 +5,9 @@ from typing import Any
 
 import h5py
 import keras
-from keras import layers, ops
+from keras import layers
+
+from pipeline.models.imagenet import caffe_pixels, load_by_name
 
 # Fire modules by number: channels squeezed to, and expanded to by 1x1 and by 3x3.
 FIRES = {
@@ -19,7 +21,6 @@ FIRES = {
     9: (64, 256),
 }
 POOLED_BEFORE = (2, 4, 6)
-MEAN = (103.939, 116.779, 123.68)  # ImageNet's blue, green and red, which Caffe takes away
 
 
 def holds_squeezenet(weights: Path) -> bool:
@@ -29,12 +30,11 @@ def holds_squeezenet(weights: Path) -> bool:
 
 
 def squeezenet(frames: Any, weights: Path) -> keras.Model:
-    """[batch, H, W, 3] in -1..1 to [batch, 512], with ImageNet's weights from a Keras 1 file.
+    """[batch, H, W, 3] in -1..1 to [batch, 512], with ImageNet's weights from a file.
 
     A KeyError or a ValueError tells of weights that do not fit.
     """
-    shift = [127.5 - mean for mean in MEAN]
-    x = layers.Rescaling(127.5, shift, name="caffe_pixels")(ops.flip(frames, axis=-1))
+    x = caffe_pixels((frames + 1) * 127.5)
     x = _convolved(x, "conv1", 64, 3, strides=2, padding="valid")
     for number, (squeezed, expanded) in FIRES.items():
         if number in POOLED_BEFORE:
@@ -42,7 +42,7 @@ def squeezenet(frames: Any, weights: Path) -> keras.Model:
         x = _fire(x, f"fire{number}", squeezed, expanded)
     x = layers.GlobalAveragePooling2D()(x)
     network = keras.Model(keras.utils.get_source_inputs(frames), x)
-    _load(network, weights)
+    load_by_name(network, weights)
     return network
 
 
@@ -55,11 +55,3 @@ def _fire(x: Any, name: str, squeezed: int, expanded: int) -> Any:
 def _convolved(x: Any, name: str, channels: int, side: int, **given: Any) -> Any:
     settings = {"padding": "same", "activation": "relu", **given}
     return layers.Conv2D(channels, side, name=name, **settings)(x)
-
-
-def _load(network: keras.Model, weights: Path) -> None:
-    with h5py.File(weights) as file:
-        for layer in network.layers:
-            if layer.weights:
-                group = file[layer.name.replace("_", "/")]  # Keras 3 forbids the slash
-                layer.set_weights([group[name][()] for name in group.attrs["weight_names"]])

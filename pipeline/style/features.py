@@ -7,19 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import keras
-import numpy as np
 from keras import layers, ops
 
 from pipeline.errors import StyleError
+from pipeline.models.imagenet import caffe_pixels, load_by_name
 from pipeline.models.layers import FusedBatchNormalization, PictureConv2D
 
 # Numbers of VGG19 (Simonyan and Zisserman, 2015): channels and 3x3 convolutions of each block.
 VGG19 = ((64, 2), (128, 2), (256, 4))
 VGG19_STYLE = ("block1_conv1", "block2_conv1", "block3_conv1", "block3_conv4")
 VGG19_CONTENT = "block3_conv1"
-IMAGENET_MEAN = (103.939, 116.779, 123.68)  # blue, green, red, of 0..255
 
 # Convolutions of the project's own network, counted from its input.
 OWN_STYLE = (0, 1, 2, 4)
@@ -92,7 +90,7 @@ def _convolved(x: Any, layer: layers.Conv2D) -> Any:
 def vgg19_features(path: Path) -> Features:
     """VGG19's first three blocks, with average pooling as Gatys et al. advise, from a .h5 file."""
     inputs = keras.Input((None, None, 3))
-    x = inputs[..., ::-1] * 255 - np.asarray(IMAGENET_MEAN, np.float32)
+    x = caffe_pixels(inputs * 255)
     maps = {}
     for block, (channels, convolutions) in enumerate(VGG19, start=1):
         if block > 1:
@@ -114,23 +112,8 @@ def _frozen(inputs: Any, maps: list[Any]) -> keras.Model:
 
 def _load_vgg19(network: keras.Model, path: Path) -> None:
     try:
-        with h5py.File(path) as file:
-            for layer in network.layers:
-                if layer.weights:
-                    layer.set_weights(_arrays(file[layer.name]))
+        load_by_name(network, path)
     except (KeyError, ValueError, OSError) as error:
         raise StyleError(
             f"{path} does not fit VGG19's first three blocks in Keras' layer names: {error}"
         ) from error
-
-
-def _arrays(group: h5py.Group) -> list[np.ndarray]:
-    """The kernel and the bias, which Keras' versions nest and name differently."""
-    found: list[np.ndarray] = []
-
-    def collect(_: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset):
-            found.append(item[()])
-
-    group.visititems(collect)
-    return sorted(found, key=np.ndim, reverse=True)
