@@ -1,7 +1,7 @@
 """Draw README's tables from committed JSON: `python -m benchmarks.readme` after a new run."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,46 +35,43 @@ def sample(result: list[dict[str, Any]]) -> str:
 
 def training(result: dict[str, Any]) -> str:
     """Windows a second that train, beside PyTorch."""
-    lines = ["| network | ours | PyTorch, at its best | ratio |", "| --- | --- | --- | --- |"]
+    rows = []
     for name, found in result["architectures"].items():
         rates, best = found["windows_a_second"], found["best_of_torch"]
         how = best.removeprefix("torch, ").replace("_", " ")
-        lines.append(
-            f"| {name} | {rates['ours, float32']:.0f} windows/s | {rates[best]:.0f} ({how}) "
-            f"| {found['ratio']:.2f} |"
-        )
-    return "\n".join(lines) + "\n"
+        ours = f"{rates['ours, float32']:.0f} windows/s"
+        rows.append([name, ours, f"{rates[best]:.0f} ({how})", f"{found['ratio']:.2f}"])
+    return _table(["network", "ours", "PyTorch, at its best", "ratio"], rows)
 
 
 def tutorial(result: dict[str, Any]) -> str:
     """Test accuracy by minutes of training, beside TensorFlow's tutorial."""
-    sides = {"ours (r2plus1d)": result["ours"], "the tutorial's": result["tutorial"]}
-    minutes = [row["minutes"] for row in result["ours"]["by_minutes"]]
-    head = ["network", "parameters", *(f"{each:g} min" for each in minutes)]
-    lines = [f"| {' | '.join(head)} |", "|" + " --- |" * len(head)]
-    for name, side in sides.items():
-        reached = [f"{100 * row['video_accuracy']:.1f} %" for row in side["by_minutes"]]
-        cells = [name, f"{side['parameters'] / 1e6:.2f} M", *reached]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+    minutes = [f"{row['minutes']:g} min" for row in result["ours"]["by_minutes"]]
+    rows = []
+    for name, side in (("ours (r2plus1d)", "ours"), ("the tutorial's", "tutorial")):
+        reached = [f"{100 * row['video_accuracy']:.1f} %" for row in result[side]["by_minutes"]]
+        rows.append([name, f"{result[side]['parameters'] / 1e6:.2f} M", *reached])
+    return _table(["network", "parameters", *minutes], rows)
 
 
 def style(result: dict[str, Any]) -> str:
     """Networks that paint: what they cost, and how steady their videos are."""
-    lines = [
-        "| network | method | training | frames/s | warping error: video, frame by frame | ratio "
-        "| Gram distance, ratio |",
-        "|" + " --- |" * 7,
-    ]
+    head = ["network", "method", "training", "frames/s"]
+    head += ["warping error: video, frame by frame", "ratio", "Gram distance, ratio"]
+    rows = []
     for name, found in result["networks"].items():
         video, alone = found["video"], found["per_frame"]
         error, gram = (video[key] / alone[key] for key in ("warping_error", "gram_distance"))
-        lines.append(
-            f"| {name} | {found['method']} | {found['train_seconds'] / 60:.1f} min "
-            f"| {found['frames_a_second']:.1f} | {video['warping_error']:.3f}, "
-            f"{alone['warping_error']:.3f} | {error:.2f} | {gram:.2f} |"
-        )
-    return "\n".join(lines) + "\n"
+        minutes, rate = found["train_seconds"] / 60, found["frames_a_second"]
+        errors = f"{video['warping_error']:.3f}, {alone['warping_error']:.3f}"
+        costs = [f"{minutes:.1f} min", f"{rate:.1f}"]
+        rows.append([name, found["method"], *costs, errors, f"{error:.2f}", f"{gram:.2f}"])
+    return _table(head, rows)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
 TABLES: dict[str, tuple[str, Callable[[Any], str]]] = {
