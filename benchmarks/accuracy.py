@@ -17,11 +17,11 @@ from statistics import mean
 from typing import Any
 
 from benchmarks.alone import alone
+from pipeline.evaluation.contenders import Contender, paired
+from pipeline.evaluation.predictions import read_predictions
 from pipeline.params import Params, load_params
+from pipeline.paths import EVALUATE, RESULTS, TRAIN
 from pipeline.report.comparison import Row
-from pipeline.stages.paths import EVALUATE, RESULTS, TRAIN
-from pipeline.training.contenders import Contender, paired
-from pipeline.training.evaluation import read_predictions
 
 RESULT = Path(__file__).with_suffix(".json")
 BAR = 0.9  # of the videos, in the mean of the seeds, from scratch on rgb
@@ -97,8 +97,8 @@ def cost(model: Path, windows: int) -> dict[str, float]:
     """Peak memory and latency of one clip's inference; for a process that does nothing else."""
     import keras
 
-    from pipeline.training.cost import latency_ms
-    from pipeline.training.predict import inference
+    from pipeline.evaluation.cost import latency_ms
+    from pipeline.evaluation.predict import inference
 
     before = _peak_mib()
     network = keras.saving.load_model(model, compile=False)

@@ -26,7 +26,7 @@ from typing import Any
 
 import cv2
 
-from pipeline.data.inspection import inspect
+from pipeline.dataset.inspection import inspect
 from pipeline.params import Extract, Machine, load_params
 from pipeline.shards.build import Clip, build_shards, plan_shards
 from pipeline.shards.workers import open_executor

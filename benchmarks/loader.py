@@ -13,11 +13,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.data.catalogue import class_names, labels, read_catalogue
+from pipeline.dataset.catalogue import class_names, labels, read_catalogue
 from pipeline.models import ARCHITECTURES, build
 from pipeline.params import Params, load_params
+from pipeline.paths import CATALOGUE, SHARDS
 from pipeline.shards.loader import MEMORY, training_windows
-from pipeline.stages.paths import CATALOGUE, SHARDS
 from pipeline.training.fit import Learner
 from pipeline.training.hardware import hardware
 from pipeline.training.parts import divide_threads

@@ -23,17 +23,17 @@ from keras import layers
 from tqdm import tqdm
 
 from benchmarks.alone import alone
-from pipeline.data.catalogue import kept
+from pipeline.dataset.catalogue import kept
+from pipeline.evaluation.predict import inference, predict
+from pipeline.evaluation.predictions import Predictions
 from pipeline.models import build
 from pipeline.models.layers import fold_time, unfold_time
 from pipeline.params import Params, load_params
+from pipeline.shards.windows import Windows
 from pipeline.stages.train import VALIDATION_WINDOWS
-from pipeline.stages.windows import Windows
-from pipeline.training.evaluation import Predictions
 from pipeline.training.fit import Learner, stop_reason
 from pipeline.training.hardware import hardware
 from pipeline.training.parts import divide_threads
-from pipeline.training.predict import inference, predict
 from pipeline.video.pool import process_pool
 
 ROOT = Path(__file__).parents[1]

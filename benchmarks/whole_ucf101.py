@@ -27,7 +27,7 @@ from benchmarks.alone import alone
 
 ROOT = Path(__file__).parents[1]
 RESULT = Path(__file__).with_suffix(".json")
-COUNTS = ROOT / "pipeline/data/ucf101_classes.csv"
+COUNTS = ROOT / "pipeline/sources/ucf101_classes.csv"
 GROUPS = 25
 Figures = dict[str, Any]
 log = logging.getLogger("benchmarks.whole_ucf101")
@@ -124,10 +124,10 @@ def train_some(tree: Path, architecture: str, place: str, steps: int) -> Figures
 
 def clips_by_split(tree: Path) -> Figures:
     """How many clips each of the three official splits trains, validates and tests on."""
-    from pipeline.data.catalogue import read_catalogue
-    from pipeline.data.splits import Splitter
+    from pipeline.dataset.catalogue import read_catalogue
+    from pipeline.dataset.splits import Splitter
     from pipeline.params import load_params
-    from pipeline.stages.paths import CATALOGUE
+    from pipeline.paths import CATALOGUE
 
     dataset = load_params(tree / "params.yaml").dataset
     groups = read_catalogue(tree / CATALOGUE)["group"].to_pylist()
@@ -143,10 +143,10 @@ def clips_by_split(tree: Path) -> Figures:
 
 def predict(whole: Path, part: Path, stages: Figures, training: list[Figures]) -> Figures:
     """What the whole takes, if all grows as the number of clips does."""
-    from pipeline.data.catalogue import labels, read_catalogue
+    from pipeline.dataset.catalogue import labels, read_catalogue
     from pipeline.params import load_params
+    from pipeline.paths import CATALOGUE, SHARDS
     from pipeline.shards.loader import MEMORY
-    from pipeline.stages.paths import CATALOGUE, SHARDS
 
     params = load_params(part / "params.yaml")
     catalogue = read_catalogue(whole / CATALOGUE)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from airflow.sdk import Asset, dag, task
 
-from pipeline.graph import read_params
+from pipeline.orchestration.graph import read_params
 
 ROOT = Path(__file__).parents[1]
 DRAWN_OR_DOWNLOADED = ("sample", "ucf101")
@@ -18,7 +18,7 @@ WATCHED = read_params(ROOT)["dataset"]["source"] not in DRAWN_OR_DOWNLOADED
 @task.bash(cwd=str(ROOT), outlets=[Asset("new_clips")])
 def look() -> str:
     """Skipped unless clips have arrived and none is still landing."""
-    return "python -m pipeline.arrivals"
+    return "python -m pipeline.orchestration.arrivals"
 
 
 @dag(

@@ -6,11 +6,11 @@ import logging
 import sys
 from pathlib import Path
 
-from pipeline.data.files import FULL
 from pipeline.errors import PipelineError
+from pipeline.files import FULL
 from pipeline.params import load_params
 
-COMMANDS = {
+STAGES = {
     "snapshot": "list what the source holds",
     "download": "bring the clips here",
     "subset": "check, catalogue and split the clips",
@@ -21,6 +21,8 @@ COMMANDS = {
     "compare": "put all models into one table",
     "style": "train one network that paints, of params.yaml",
     "gallery": "paint test clips by every method, and judge them",
+}
+COMMANDS = {
     "stylize": "repaint a video, a picture or a folder of them in the style of a picture",
     "track": "bring MLflow up to date with what is on disk",
     "promote": "let the best model challenge the champion in MLflow",
@@ -32,10 +34,11 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit status is 1 after an error that people can mend."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    stage = importlib.import_module(f"pipeline.stages.{options.command}")
+    room = "stages" if options.command in STAGES else "commands"
+    command = importlib.import_module(f"pipeline.{room}.{options.command}")
     given = {key: value for key, value in vars(options).items() if key != "command"}
     try:
-        stage.run(load_params(Path("params.yaml")), **given)
+        command.run(load_params(Path("params.yaml")), **given)
     except PipelineError as error:
         logging.error("%s", error)  # noqa: TRY400 - these errors explain themselves
         return 1
@@ -50,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, help_text in COMMANDS.items():
+    for name, help_text in (STAGES | COMMANDS).items():
         command = commands.add_parser(name, help=help_text)
         if name in ("train", "evaluate"):
             command.add_argument("model", help="its name in the section models of params.yaml")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from pipeline.training.evaluation import Predictions, confusion
+from pipeline.evaluation.predictions import Predictions, confusion
 
 
 def figure(videos: Predictions, *, title: str) -> Figure:

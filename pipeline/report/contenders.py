@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from pipeline.evaluation.contenders import Pair, Summary
 from pipeline.report.html import Section, paragraph, table
-from pipeline.training.contenders import Pair, Summary
 
 LEVEL = 0.05  # a difference that chance brings less often is called one
 _HEAD = ("network", "seeds", "mean video accuracy", "95 % interval", "lowest", "highest")

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.data.catalogue import kept
+from pipeline.dataset.catalogue import kept
 from pipeline.shards.schema import Record
 from pipeline.video.decode import Picture
 from pipeline.video.flow import decode_field, decode_jpeg

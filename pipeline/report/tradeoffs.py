@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
+from pipeline.evaluation.contenders import Pair
 from pipeline.report.comparison import Row
 from pipeline.report.contenders import LEVEL
 from pipeline.report.html import Section, paragraph, table
-from pipeline.training.contenders import Pair
 
 KINDS = {"vgg_lstm": "sequential", "resnet_lstm": "sequential", "r2plus1d": "joint", "csn": "joint"}
 

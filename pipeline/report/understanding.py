@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pipeline.evaluation.mistakes import Mistaken
 from pipeline.report.html import Section, heading, paragraph, photo
-from pipeline.training.mistakes import Mistaken
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,18 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from pipeline.evaluation.contenders import Contender, Pair, Summary, paired, summarized
+from pipeline.evaluation.mistakes import confused_pairs, most_mistaken
+from pipeline.evaluation.predictions import (
+    Predictions,
+    examples,
+    fuse,
+    interval,
+    most_confused,
+    read_predictions,
+)
 from pipeline.params import Params
+from pipeline.paths import EVALUATE, EXPLORE, GALLERY, RESULTS, SHARDS, TRAIN
 from pipeline.report import (
     comparison,
     data_part,
@@ -24,17 +35,6 @@ from pipeline.report.html import Section
 from pipeline.report.models_part import Judged
 from pipeline.report.understanding import Looked
 from pipeline.shards.parquet import find_records
-from pipeline.stages.paths import EVALUATE, EXPLORE, GALLERY, RESULTS, SHARDS, TRAIN
-from pipeline.training.contenders import Contender, Pair, Summary, paired, summarized
-from pipeline.training.evaluation import (
-    Predictions,
-    examples,
-    fuse,
-    interval,
-    most_confused,
-    read_predictions,
-)
-from pipeline.training.mistakes import confused_pairs, most_mistaken
 from pipeline.video.flow import encode_jpeg
 
 log = logging.getLogger(__name__)

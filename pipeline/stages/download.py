@@ -3,11 +3,11 @@
 import json
 import logging
 
-from pipeline.data.clips import Clip
-from pipeline.data.files import link, write_text
-from pipeline.data.sources import open_source
+from pipeline.dataset.clips import Clip
+from pipeline.files import link, write_text
 from pipeline.params import Params
-from pipeline.stages.paths import CLIPS, STATE
+from pipeline.paths import CLIPS, STATE
+from pipeline.sources.sources import open_source
 
 log = logging.getLogger(__name__)
 

@@ -7,22 +7,22 @@ from typing import Any
 
 import keras
 
-from pipeline.models import build
-from pipeline.params import Params
-from pipeline.report import activation, confusion
-from pipeline.stages.paths import EVALUATE, TRAIN
-from pipeline.stages.windows import Windows
-from pipeline.training.activation import activation_maps
-from pipeline.training.controls import predict_with_controls
-from pipeline.training.cost import latency_ms
-from pipeline.training.evaluation import (
+from pipeline.evaluation.activation import activation_maps
+from pipeline.evaluation.controls import predict_with_controls
+from pipeline.evaluation.cost import latency_ms
+from pipeline.evaluation.predict import inference, predict
+from pipeline.evaluation.predictions import (
     Predictions,
     class_accuracies,
     examples,
     interval,
     write_predictions,
 )
-from pipeline.training.predict import inference, predict
+from pipeline.models import build
+from pipeline.params import Params
+from pipeline.paths import EVALUATE, TRAIN
+from pipeline.report import activation, confusion
+from pipeline.shards.windows import Windows
 from pipeline.video.flow import encode_jpeg
 
 log = logging.getLogger(__name__)

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from pipeline.data.catalogue import read_catalogue
-from pipeline.data.files import write_text
+from pipeline.dataset.catalogue import read_catalogue
+from pipeline.files import write_text
 from pipeline.params import Params
+from pipeline.paths import CATALOGUE, EXPLORE, SHARDS
 from pipeline.report import data_figures, data_part, exploration, html
 from pipeline.shards.parquet import read_parquet
 from pipeline.shards.schema import Record
-from pipeline.stages.paths import CATALOGUE, EXPLORE, SHARDS
 from pipeline.video.decode import Picture
 from pipeline.video.flow import encode_jpeg
 

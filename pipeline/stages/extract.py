@@ -5,8 +5,9 @@ import logging
 import time
 from pathlib import Path
 
-from pipeline.data.catalogue import kept, read_catalogue
+from pipeline.dataset.catalogue import kept, read_catalogue
 from pipeline.params import Params
+from pipeline.paths import CATALOGUE, SHARDS, STATE
 from pipeline.shards.build import (
     Clip,
     Shard,
@@ -16,7 +17,6 @@ from pipeline.shards.build import (
     plan_shards,
 )
 from pipeline.shards.workers import open_executor
-from pipeline.stages.paths import CATALOGUE, SHARDS, STATE
 
 log = logging.getLogger(__name__)
 

@@ -10,10 +10,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pipeline.data.catalogue import labels, read_catalogue
-from pipeline.data.files import write_text
+from pipeline.dataset.catalogue import labels, read_catalogue
+from pipeline.files import write_text
 from pipeline.params import Params
-from pipeline.stages.paths import CATALOGUE, GALLERY, STYLE
+from pipeline.paths import CATALOGUE, GALLERY, STYLE
 from pipeline.style.features import load_features
 from pipeline.style.feedforward import FeedForward, load_generator
 from pipeline.style.images import read_picture, shrink

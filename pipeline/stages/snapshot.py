@@ -5,12 +5,12 @@ import json
 import logging
 from pathlib import Path
 
-from pipeline.data.clips import UnreachableError
-from pipeline.data.files import write_text
-from pipeline.data.sources import open_source
+from pipeline.dataset.clips import UnreachableError
 from pipeline.errors import SourceError
+from pipeline.files import write_text
 from pipeline.params import Dataset, Params
-from pipeline.stages.paths import SNAPSHOT, STATE
+from pipeline.paths import SNAPSHOT, STATE
+from pipeline.sources.sources import open_source
 
 log = logging.getLogger(__name__)
 

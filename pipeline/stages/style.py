@@ -10,13 +10,11 @@ from typing import Any
 import cv2
 import keras
 
-from pipeline.data.catalogue import groups, labels, read_catalogue
-from pipeline.data.files import write_text
+from pipeline.dataset.catalogue import groups, labels, read_catalogue
 from pipeline.errors import ParamsError
+from pipeline.files import folder_hash, write_text
 from pipeline.params import CycleGan, Fast, Params, Style
-from pipeline.stages.paths import CATALOGUE, SHARDS, STATE, STYLE
-from pipeline.stages.records import circumstances, folder_hash, use_threads, write_history
-from pipeline.stages.track import tracking_uri
+from pipeline.paths import CATALOGUE, SHARDS, STATE, STYLE
 from pipeline.style.crops import Crops
 from pipeline.style.cyclegan import CycleGanLearner
 from pipeline.style.domains import Domain, brushed, clip_frames, folder_pictures, in_two
@@ -28,8 +26,11 @@ from pipeline.style.images import picture_hash, shrink
 from pipeline.style.networks import discriminator, generator
 from pipeline.style.perceptual import PerceptualLoss
 from pipeline.style.temporal import to_image
+from pipeline.tracking.address import tracking_uri
 from pipeline.tracking.live import LiveRun
 from pipeline.tracking.trained import content_hash
+from pipeline.training.hardware import use_threads
+from pipeline.training.record import circumstances, write_history
 from pipeline.video.decode import Picture
 from pipeline.video.pictures import contact_sheet
 

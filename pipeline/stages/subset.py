@@ -7,18 +7,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pipeline.data.catalogue import build_catalogue, write_catalogue
-from pipeline.data.files import write_text
-from pipeline.data.inspection import Finding, inspect
-from pipeline.data.splits import (
+from pipeline.dataset.catalogue import build_catalogue, write_catalogue
+from pipeline.dataset.inspection import Finding, inspect
+from pipeline.dataset.splits import (
     SPLITS,
     Splitter,
     demand_clips_in_each_split,
     group_of,
     read_groups,
 )
+from pipeline.files import write_text
 from pipeline.params import Dataset, Params
-from pipeline.stages.paths import CATALOGUE, CLIPS, STATE
+from pipeline.paths import CATALOGUE, CLIPS, STATE
 
 log = logging.getLogger(__name__)
 

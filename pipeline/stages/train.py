@@ -10,20 +10,20 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from pipeline.data.files import write_text
 from pipeline.errors import TrainingError
+from pipeline.evaluation.cost import gflops
+from pipeline.files import folder_hash, write_text
 from pipeline.models import build
 from pipeline.params import Params
-from pipeline.stages.paths import SHARDS, STATE, TRAIN
-from pipeline.stages.records import circumstances, folder_hash, write_history
-from pipeline.stages.track import tracking_uri
-from pipeline.stages.windows import Windows
+from pipeline.paths import SHARDS, STATE, TRAIN
+from pipeline.shards.windows import Windows
+from pipeline.tracking.address import tracking_uri
 from pipeline.tracking.live import LiveRun
 from pipeline.tracking.trained import content_hash
-from pipeline.training.cost import gflops
 from pipeline.training.fit import Training, fit
 from pipeline.training.hardware import precision
 from pipeline.training.parts import divide_threads
+from pipeline.training.record import circumstances, write_history
 from pipeline.training.warm_start import take_weights
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from zlib import crc32
 import av
 import numpy as np
 
-from pipeline.data.clips import is_video
+from pipeline.dataset.clips import is_video
 from pipeline.errors import StyleError
 from pipeline.shards.parquet import read_parquet
 from pipeline.style.images import LARGEST, PICTURES, read_picture, shrink

@@ -1,1 +1,1 @@
-"""Fit, evaluate, checkpoints, precision."""
+"""The training loop, checkpoints, weight averages, mixup, devices."""

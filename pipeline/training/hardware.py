@@ -24,6 +24,12 @@ def precision() -> str:
     return "mixed_bfloat16" if tf.config.list_physical_devices("GPU") else "float32"
 
 
+def use_threads(threads: int | None) -> None:
+    """Compute on so many threads; None: on all cores."""
+    if threads is not None:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+
+
 def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()

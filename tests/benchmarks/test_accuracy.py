@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from benchmarks import accuracy, charts
+from pipeline.evaluation.contenders import Contender, paired, summarized
+from pipeline.evaluation.predictions import Predictions, write_predictions
 from pipeline.report.contenders import write_json
-from pipeline.training.contenders import Contender, paired, summarized
-from pipeline.training.evaluation import Predictions, write_predictions
 from tests.conftest import ROOT
 from tests.report.example import CSN
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import yaml
 
 from benchmarks.whole_ucf101 import make_tree, official_names
-from pipeline.data.clips import official_name
+from pipeline.dataset.clips import official_name
 
 
 def test_names_are_as_many_as_ucf101_has_in_as_many_groups():

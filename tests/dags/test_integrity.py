@@ -13,7 +13,7 @@ from pathlib import Path
 import jinja2
 import pytest
 
-from pipeline.graph import read_graph
+from pipeline.orchestration.graph import read_graph
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "dags").glob("*.py"))
@@ -72,7 +72,7 @@ def test_a_file_imports_airflow_sdk_the_graph_and_the_standard_library_alone(pat
     names = {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
     names |= {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     others = {name for name in names if name.split(".")[0] not in sys.stdlib_module_names}
-    assert others <= {"airflow.sdk", "pipeline.graph"}
+    assert others <= {"airflow.sdk", "pipeline.orchestration.graph"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

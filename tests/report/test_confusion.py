@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from pipeline.evaluation.predictions import Predictions
 from pipeline.report import confusion
-from pipeline.training.evaluation import Predictions
 
 VIDEOS = Predictions(
     ("Archery", "Surfing"),

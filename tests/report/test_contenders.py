@@ -2,8 +2,8 @@
 
 import json
 
+from pipeline.evaluation.contenders import Pair, Summary
 from pipeline.report import contenders
-from pipeline.training.contenders import Pair, Summary
 
 CSN = Summary("csn (rgb)", (0,), 0.9, 0.9, 0.9, (0.8, 1.0))
 VGG = Summary("vgg_lstm (rgb)", (0, 1, 2), 0.95, 0.92, 0.97, (0.9, 1.0))

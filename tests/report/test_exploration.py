@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from pipeline.data.catalogue import build_catalogue
+from pipeline.dataset.catalogue import build_catalogue
 from pipeline.report import data_figures, data_part, exploration
 from pipeline.report.exploration import BINS, COLUMNS, look_at
 from pipeline.shards.schema import Record

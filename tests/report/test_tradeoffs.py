@@ -5,9 +5,9 @@ from itertools import combinations
 
 import pytest
 
+from pipeline.evaluation.contenders import Pair
 from pipeline.report import tradeoffs
 from pipeline.report.tradeoffs import claims
-from pipeline.training.contenders import Pair
 from tests.report.example import CSN
 
 ACCURACY = {"vgg_lstm": 0.92, "resnet_lstm": 0.9, "r2plus1d": 0.9, "csn": 0.4}

@@ -3,9 +3,9 @@
 import cv2
 import numpy as np
 
+from pipeline.evaluation.mistakes import Mistaken
 from pipeline.report import understanding
 from pipeline.report.understanding import Looked
-from pipeline.training.mistakes import Mistaken
 
 JPEG = cv2.imencode(".jpg", np.zeros((2, 2, 3), np.uint8))[1].tobytes()
 CLIP = "Violin/v_Violin_g01_c01"

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.params import load_params
+from pipeline.paths import CLIPS
 from pipeline.stages import download
-from pipeline.stages.paths import CLIPS
 
 ROOT = Path(__file__).parents[2]
 

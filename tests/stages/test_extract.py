@@ -15,7 +15,7 @@ from threading import Thread
 import pytest
 import yaml
 
-from pipeline.data.catalogue import build_catalogue, write_catalogue
+from pipeline.dataset.catalogue import build_catalogue, write_catalogue
 from pipeline.errors import ShardError
 from pipeline.params import Params, load_params
 from pipeline.stages import extract

@@ -5,8 +5,8 @@ import pytest
 
 from pipeline.errors import SourceError
 from pipeline.params import Params, load_params
+from pipeline.paths import SNAPSHOT
 from pipeline.stages import snapshot
-from pipeline.stages.paths import SNAPSHOT
 
 ROOT = Path(__file__).parents[2]
 

@@ -7,11 +7,12 @@ import cv2
 import numpy as np
 import pytest
 
+from pipeline.commands import stylize
 from pipeline.errors import ParamsError, StyleError
 from pipeline.models import build
 from pipeline.params import Style, load_params
-from pipeline.stages import style, stylize
-from pipeline.stages.paths import STYLE
+from pipeline.paths import STYLE
+from pipeline.stages import style
 
 ROOT = Path(__file__).parents[2]
 

@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.data.catalogue import SCHEMA, class_names, read_catalogue
-from pipeline.data.inspection import inspect_one
+from pipeline.dataset.catalogue import SCHEMA, class_names, read_catalogue
+from pipeline.dataset.inspection import inspect_one
 from pipeline.errors import SourceError
 from pipeline.params import load_params
+from pipeline.paths import CATALOGUE, CLIPS
 from pipeline.stages import subset
-from pipeline.stages.paths import CATALOGUE, CLIPS
 
 ROOT = Path(__file__).parents[2]
 

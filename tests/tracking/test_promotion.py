@@ -12,11 +12,11 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
+from pipeline.commands.promote import run
 from pipeline.errors import TrackingError
+from pipeline.evaluation.predictions import Predictions, sign_flip, write_predictions
 from pipeline.params import load_params
-from pipeline.stages.promote import run
 from pipeline.tracking.promotion import CHAMPION, MODEL, Answers, Promotion, leads_by_group, promote
-from pipeline.training.evaluation import Predictions, sign_flip, write_predictions
 
 ROOT = Path(__file__).parents[2]
 GROUPS = 20

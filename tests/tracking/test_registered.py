@@ -3,9 +3,9 @@
 import pytest
 
 from pipeline.errors import TrackingError
+from pipeline.evaluation.predictions import sign_flip
 from pipeline.tracking.promotion import Answers, promote
 from pipeline.tracking.registered import fetch
-from pipeline.training.evaluation import sign_flip
 
 
 def test_a_registered_model_s_file_is_fetched(trained, store, tiny_model, tmp_path):

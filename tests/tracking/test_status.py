@@ -47,7 +47,7 @@ def test_a_server_that_is_away_raises() -> None:
 
 def test_neither_asking_nor_live_runs_import_mlflow() -> None:
     code = (
-        "import sys, pipeline.stages.track, pipeline.tracking.live\n"
+        "import sys, pipeline.commands.track, pipeline.tracking.live\n"
         "heavy = {'mlflow', 'keras', 'tensorflow'} & set(sys.modules)\n"
         "sys.exit(f'imported {heavy}' if heavy else 0)"
     )

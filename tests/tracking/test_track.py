@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.commands.track import run
 from pipeline.params import Params, load_params
-from pipeline.stages.track import run, tracking_uri
+from pipeline.tracking.address import tracking_uri
 from tests.tracking.conftest import contents, write_trained
 
 ROOT = Path(__file__).parents[2]

@@ -1,1 +1,0 @@
-"""Sources of clips, the catalogue, the splits."""

@@ -1,0 +1,1 @@
+"""Clips, probing, the catalogue, the splits."""

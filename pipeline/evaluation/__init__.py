@@ -1,0 +1,1 @@
+"""Predictions, statistics, controls, mistakes, attention, cost."""

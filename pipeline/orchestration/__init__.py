@@ -1,0 +1,1 @@
+"""The pipeline as Airflow runs it: graph, work trees, hand-over, arrivals, inbox."""

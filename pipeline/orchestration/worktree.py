@@ -1,0 +1,270 @@
+"""A retraining's own work tree, made, run stage by stage and published by dags/retrain.py.
+
+A work tree is a clone of what is committed, on a branch of its own. It shares DVC's cache and the
+reusable pieces in .state with the project that it was cloned from, so that it remakes nothing. With
+$RETRAIN_REPOSITORY set, each machine of a run has a work tree of its own (handover.py).
+
+    python -m pipeline.orchestration.worktree make TREE         # $PARAMS: {"dataset.split": 2}
+    python -m pipeline.orchestration.worktree stage TREE NAME
+    python -m pipeline.orchestration.worktree promote TREE
+    python -m pipeline.orchestration.worktree publish TREE
+"""
+
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from pipeline.errors import PipelineError
+from pipeline.orchestration.graph import read_graph
+from pipeline.orchestration.handover import (
+    alone_in,
+    begin,
+    commit,
+    dvc,
+    git,
+    hand_over,
+    hand_over_results,
+    has_remote,
+    repository,
+    take_over,
+)
+from pipeline.params import load_params
+from pipeline.paths import PROMOTION
+
+log = logging.getLogger(__name__)
+
+NOTHING_TO_DO = 99  # the exit status that Airflow shows as "skipped"
+KEPT = 3  # work trees of earlier runs that stay, to be looked at or retried
+BRANCHES = "retrain"
+
+
+def make(project: Path, tree: Path, values: Mapping[str, object]) -> None:
+    """Clone `project` to `tree` with `values` in its params.yaml; a tree that exists stays."""
+    if tree.is_dir():
+        log.info("%s is there already; the run goes on in it", tree)
+        return
+    branch = f"{BRANCHES}/{tree.name}"
+    shared = repository()
+    if shared and git("ls-remote", shared, f"refs/heads/{branch}", cwd=project):
+        log.info("another machine has made the run's branch")
+        return
+    with _made_aside(tree) as new:
+        git("clone", "--quiet", str(project), str(new), cwd=project)
+        git("switch", "--quiet", "--create", branch, cwd=new)
+        if shared:
+            git("remote", "set-url", "origin", shared, cwd=new)
+            git("fetch", "--quiet", "--prune", "origin", cwd=new)
+        _share(project, new)
+        _take_up_last_run(new)
+        _write_params(project, new, values)
+        if shared:
+            begin(new)
+    log.info("%s is at %s", tree, git("log", "-1", "--format=%h %s", cwd=tree))
+
+
+def enter(project: Path, tree: Path) -> None:
+    """Work in `tree`; of a run that began on another machine, it is fetched first."""
+    shared = repository()
+    if shared and not tree.is_dir():
+        branch = f"{BRANCHES}/{tree.name}"
+        with _made_aside(tree) as new:
+            git("clone", "--quiet", "--branch", branch, shared, str(new), cwd=project)
+            _share(project, new)
+            _link_sources(project, new)
+    os.chdir(tree)
+
+
+@contextmanager
+def _made_aside(tree: Path) -> Iterator[Path]:
+    """A path to make a work tree at, in the place of older ones; becomes `tree` when it is made."""
+    clear(tree.parent)
+    new = tree.with_name(f".{tree.name}")
+    shutil.rmtree(new, ignore_errors=True)
+    yield new
+    new.rename(tree)
+
+
+def clear(folder: Path) -> None:
+    """Delete all work trees in `folder` but the newest."""
+    trees = [path for path in folder.glob("*") if path.is_dir()]
+    for tree in sorted(trees, key=lambda path: path.stat().st_mtime)[: -KEPT or None]:
+        log.info("deleting the old work tree %s", tree)
+        shutil.rmtree(tree)
+
+
+def _take_up_last_run(tree: Path) -> None:
+    """Begin with what the last run ended with, as far as it is in DVC's cache."""
+    runs = ("for-each-ref", "--sort=-committerdate", "--count=1", "--format=%(refname)")
+    last = git(*runs, f"refs/remotes/origin/{BRANCHES}", cwd=tree)
+    if last:
+        git("checkout", last, "--", "dvc.lock", "results", cwd=tree)
+    dvc("checkout", "--quiet", "--allow-missing", cwd=tree)
+
+
+def _share(project: Path, tree: Path) -> None:
+    """Let `tree` use DVC's cache and settings, and the reusable pieces, of `project`."""
+    local = project / ".dvc/config.local"
+    if local.is_file():
+        shutil.copy(local, tree / ".dvc/config.local")
+    dvc("cache", "dir", "--quiet", "--local", dvc("cache", "dir", cwd=project), cwd=tree)
+    (project / ".state").mkdir(exist_ok=True)
+    (tree / ".state").symlink_to(project / ".state")
+
+
+def _write_params(project: Path, tree: Path, values: Mapping[str, object]) -> None:
+    """Take params.yaml as it stands in `project`, comments and all, and set `values` in it."""
+    yaml = _yaml()
+    document = yaml.load(project / "params.yaml")
+    for name, value in values.items():
+        section, key = name.split(".")
+        document[section][key] = value
+    if warm_start := document["train"]["warm_start"]:
+        document["train"]["warm_start"] = str((project / warm_start).resolve())
+    yaml.dump(document, tree / "params.yaml")
+    _link_sources(project, tree)
+
+
+def _link_sources(project: Path, tree: Path) -> None:
+    dataset = load_params(tree / "params.yaml").dataset
+    for path in (dataset.source, dataset.groups):
+        _link(project, tree, path)
+
+
+def _yaml() -> YAML:
+    """Reads and writes YAML as people wrote it."""
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 1000
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.representer.add_representer(
+        type(None), lambda self, _: self.represent_scalar("tag:yaml.org,2002:null", "null")
+    )
+    yaml.representer.add_representer(
+        float, lambda self, value: self.represent_scalar("tag:yaml.org,2002:float", _decimal(value))
+    )
+    return yaml
+
+
+def _decimal(value: float) -> str:
+    """1.0e-07 instead of 1e-07, which PyYAML takes for text."""
+    text = repr(value)
+    return text if "." in text else text.replace("e", ".0e")
+
+
+def _link(project: Path, tree: Path, path: str | None) -> None:
+    """Let a relative path of params.yaml mean in `tree` what it means in `project`."""
+    if path and (project / path).exists() and not (tree / path).exists():
+        (tree / path).parent.mkdir(parents=True, exist_ok=True)
+        (tree / path).symlink_to(project / path)
+
+
+def stage(name: str) -> int:
+    """Run one stage, if DVC finds it neither done in place nor in the run-cache."""
+    if not repository():
+        return _repro(name)
+    with alone_in(Path()):
+        take_over(read_graph(Path())[name])
+        status = _repro(name)
+        if status in (0, NOTHING_TO_DO):
+            hand_over(name)
+    return status
+
+
+def _repro(name: str) -> int:
+    pull = ["--pull"] if has_remote(Path()) else []
+    # Stages that run side by side take turns at DVC's lock.
+    command = ["dvc", "--wait-for-lock", "repro", "--single-item", *pull, name]
+    ran = False
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        for line in process.stdout or ():
+            sys.stdout.write(line)
+            sys.stdout.flush()
+            ran = ran or line.startswith(f"Running stage '{name}'")
+    return process.returncode if process.returncode or ran else NOTHING_TO_DO
+
+
+def promote() -> int:
+    """Bring MLflow up to date, and let the run's best model challenge the champion."""
+    if repository():
+        take_over(read_graph(Path())["compare"])
+    for command in ("track", "promote"):
+        status = subprocess.run([sys.executable, "-m", "pipeline", command], check=False).returncode
+        if status:
+            return status
+    if repository():
+        hand_over_results()
+    return 0
+
+
+def publish() -> None:
+    """Commit params.yaml, dvc.lock and the results, and hand the branch over to the project."""
+    if repository():
+        take_over(["compare"])
+    branch = git("branch", "--show-current")
+    commit(f"{branch}\n\n{_summary()}", Path())
+    git("push", "--quiet", "origin", branch)
+    if has_remote(Path()) and not repository():  # several machines have pushed, each what it made
+        dvc("push", "--run-cache")
+    log.info("branch %s, commit %s", branch, git("rev-parse", "--short", "HEAD"))
+    log.info("\n\n%s\n%s", _summary(), _where_to_look())
+
+
+def _summary() -> str:
+    verdict = json.loads(PROMOTION.read_text(encoding="utf-8"))["verdict"]
+    return f"{verdict}\n\n{Path('results/comparison.md').read_text(encoding='utf-8')}"
+
+
+def _where_to_look() -> str:
+    uri = os.environ.get("MLFLOW_TRACKING_URI", "")
+    mlflow = f"{uri}/#/experiments" if uri.startswith("http") else "make mlflow"
+    return f"{Path('results/report.html').absolute().as_uri()}\nMLflow: {mlflow}"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one action; the exit status is 1 after an error that people can mend."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    try:
+        return _act(_parser().parse_args(arguments))
+    except PipelineError as error:
+        log.error("%s", error)  # noqa: TRY400 - these errors explain themselves
+        return 1
+
+
+def _act(options: Namespace) -> int:
+    project, tree = Path.cwd(), options.tree.absolute()
+    if options.action == "make":
+        make(project, tree, json.loads(os.environ.get("PARAMS", "{}")))
+        return 0
+    enter(project, tree)
+    if options.action == "stage":
+        return stage(options.name)
+    if options.action == "promote":
+        return promote()
+    publish()
+    return 0
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(prog="python -m pipeline.orchestration.worktree", description=__doc__)
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for name in ("make", "stage", "promote", "publish"):
+        action = actions.add_parser(name)
+        action.add_argument("tree", type=Path)
+        if name == "stage":
+            action.add_argument("name")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

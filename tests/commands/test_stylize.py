@@ -1,0 +1,153 @@
+"""The command as people call it: files, folders, pictures, and what goes wrong."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.__main__ import main
+from pipeline.commands import stylize
+from pipeline.errors import StyleError
+from pipeline.models import build
+from pipeline.params import load_params
+from pipeline.video.probe import probe
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def features(tmp_path_factory):
+    path = tmp_path_factory.mktemp("features") / "model.keras"
+    build("vgg_lstm", input_shape=(2, 32, 32, 3), classes=2).save(path)
+    return path
+
+
+@pytest.fixture
+def settings(features):
+    params = load_params(ROOT / "params.yaml")
+    quick = {"features": str(features), "size": 32, "steps": 2, "next_steps": 1}
+    return params.model_copy(update={"stylize": params.stylize.model_copy(update=quick)})
+
+
+@pytest.fixture
+def style(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (6, 8, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / "style.png"), cv2.resize(noise, (40, 30)))
+    return tmp_path / "style.png"
+
+
+class Negative:
+    """Stands for neural style transfer, in no time."""
+
+    def __init__(self, style, settings):
+        pass
+
+    def restyle(self, frames):
+        return (255 - frame for frame in frames)
+
+
+@pytest.fixture
+def stylized(settings, style, monkeypatch):
+    """Runs the command with a quick stand-in for the method."""
+    monkeypatch.setattr(stylize, "NeuralStyle", Negative)
+
+    def run(source, target, **given):
+        stylize.run(settings, source, target, **{"method": "nst", "style": style, **given})
+
+    return run
+
+
+def test_a_video_keeps_its_size_rate_and_length(film, tmp_path, settings, style):
+    source = film(tmp_path / "clip.avi", frames=4)
+    stylize.run(settings, source, tmp_path / "out.mp4", "nst", style)
+    assert probe(tmp_path / "out.mp4") == probe(source)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.avi", "out.mp4", "style.png"]
+
+
+def test_a_folder_is_done_but_for_its_broken_videos(film, tmp_path, stylized, caplog):
+    film(tmp_path / "in" / "deep" / "good.avi", frames=3)
+    whole = film(tmp_path / "in" / "cut.avi", frames=9).read_bytes()
+    (tmp_path / "in" / "cut.avi").write_bytes(whole[:-3000])
+    (tmp_path / "in" / "notes.txt").write_text("neither video nor picture")
+    with pytest.raises(StyleError, match=r"1 of 2 were not stylized: cut\.avi"):
+        stylized(tmp_path / "in", tmp_path / "out")
+    assert "cut.avi: it is cut off" in caplog.text
+    made = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert made == [tmp_path / "out" / "deep" / "good.mp4"]
+
+
+def test_a_video_that_is_done_is_left_alone_until_a_setting_changes(film, tmp_path, stylized):
+    source, target = film(tmp_path / "clip.avi", frames=2), tmp_path / "out.mp4"
+    stylized(source, target)
+    made = target.stat().st_mtime_ns
+    stylized(source, target)
+    assert target.stat().st_mtime_ns == made
+    stylized(source, target, preview=True)
+    assert target.stat().st_mtime_ns > made
+
+
+def test_a_preview_shows_the_first_seconds(film, tmp_path, stylized, monkeypatch):
+    monkeypatch.setattr(stylize, "PREVIEW", 0.12)
+    stylized(film(tmp_path / "clip.avi", frames=9), tmp_path / "out.mp4", preview=True)
+    assert probe(tmp_path / "out.mp4").frames == 3
+
+
+def test_a_picture_with_an_alpha_channel(tmp_path, stylized):
+    cv2.imwrite(str(tmp_path / "content.png"), np.full((33, 47, 4), 90, np.uint8))
+    stylized(tmp_path / "content.png", tmp_path / "out.png")
+    assert cv2.imread(str(tmp_path / "out.png"), cv2.IMREAD_UNCHANGED).shape == (33, 47, 3)
+
+
+def test_kept_colours_leave_a_grey_picture_grey(tmp_path, stylized, settings, style):
+    cv2.imwrite(str(tmp_path / "grey.png"), np.full((32, 48), 90, np.uint8))
+    kept = settings.stylize.model_copy(update={"keep_colours": True})
+    params = settings.model_copy(update={"stylize": kept})
+    stylize.run(params, tmp_path / "grey.png", tmp_path / "out.png", "nst", style)
+    painted = cv2.imread(str(tmp_path / "out.png")).astype(int)
+    assert np.ptp(painted, axis=-1).max() <= 3
+
+
+def test_an_interrupted_video_leaves_nothing(film, tmp_path, stylized, monkeypatch):
+    def interrupted(painter, frames):
+        yield next(frames)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Negative, "restyle", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        stylized(film(tmp_path / "clip.avi"), tmp_path / "out" / "clip.mp4")
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_into_a_folder_that_exists(film, tmp_path, stylized):
+    (tmp_path / "out").mkdir()
+    stylized(film(tmp_path / "clip.avi", frames=2), tmp_path / "out")
+    assert (tmp_path / "out" / "clip.mp4").is_file()
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "message"),
+    [
+        ("none.avi", "out.mp4", "does not exist"),
+        ("clip.avi", "out.avi", r"must end in \.mp4"),
+        ("style.png", "out.mp4", r"must end in \.bmp or"),
+        ("style.png", "style.png", "would replace what it is made of"),
+        ("empty", "out", "holds no videos and no pictures"),
+        ("twins", "out", "would both become"),
+    ],
+)
+def test_what_cannot_be_asked_for(film, tmp_path, stylized, source, target, message):
+    for name in ("clip.avi", "twins/a.avi", "twins/a.mkv"):
+        film(tmp_path / name.replace(".mkv", ".avi"), frames=2)
+    (tmp_path / "twins" / "a.mkv").write_bytes(b"")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(StyleError, match=message):
+        stylized(tmp_path / source, tmp_path / target)
+
+
+def test_a_missing_style_is_one_message_and_status_1(film, tmp_path, monkeypatch, caplog):
+    monkeypatch.chdir(ROOT)
+    source = str(film(tmp_path / "clip.avi", frames=2))
+    assert main(["stylize", source, str(tmp_path / "out.mp4"), "--style", "none.jpg"]) == 1
+    assert caplog.messages == ["the picture none.jpg does not exist"]
+    assert not (tmp_path / "out.mp4").exists()

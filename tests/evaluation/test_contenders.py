@@ -1,0 +1,54 @@
+"""Seeds taken together, and contenders against each other."""
+
+import numpy as np
+import pytest
+
+from pipeline.evaluation.contenders import Contender, paired, summarized
+from pipeline.evaluation.predictions import Predictions
+
+CLIPS = 20  # two of each group
+
+
+def videos(right, clips=CLIPS):
+    """A model that is right about the first `right` clips."""
+    sure = np.arange(clips) < right
+    return Predictions(
+        ("a", "b"),
+        np.array([f"clip{i:02}" for i in range(clips)]),
+        np.array([f"g{i // 2}" for i in range(clips)]),
+        np.zeros(clips, np.int64),
+        np.stack([sure, ~sure], axis=1).astype(np.float32),
+    )
+
+
+def test_seeds_have_a_mean_a_range_and_an_interval_of_the_mean():
+    three = Contender("csn (rgb)", {0: videos(20), 1: videos(16), 2: videos(18)})
+    summary = summarized(three, resamples=500)
+    assert (summary.seeds, summary.lowest, summary.highest) == ((0, 1, 2), 0.8, 1.0)
+    assert summary.mean == pytest.approx(0.9)
+    low, high = summary.ci95
+    assert 0.7 < low < 0.9 < high <= 1
+
+
+def test_a_clip_that_some_seeds_get_right_counts_as_their_share():
+    two = Contender("csn (rgb)", {0: videos(20), 1: videos(10)})
+    assert two.right.tolist() == [1.0] * 10 + [0.5] * 10
+
+
+def test_every_two_are_tested_once_and_the_lead_is_the_first_ones():
+    worst, good, best = (
+        Contender(name, {0: videos(n)}) for name, n in zip("abc", (4, 18, 20), strict=True)
+    )
+    pairs = paired([worst, good, best])
+    assert [(pair.one, pair.other) for pair in pairs] == [("a", "b"), ("a", "c"), ("b", "c")]
+    assert [pair.difference for pair in pairs] == pytest.approx([-0.7, -0.8, -0.1])
+    assert pairs[0].p < 0.05
+    assert pairs[2].p == pytest.approx(1, abs=0.01)  # one group can lean either way
+
+
+def test_different_clips_are_never_compared():
+    one, other = Contender("a", {0: videos(2)}), Contender("b", {0: videos(2, clips=10)})
+    with pytest.raises(ValueError, match="a and b were tested on different clips"):
+        paired([one, other])
+    with pytest.raises(ValueError, match="the seeds of c were tested on different clips"):
+        paired([Contender("c", {0: videos(2), 1: videos(2, clips=10)}), one])

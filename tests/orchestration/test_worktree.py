@@ -1,0 +1,188 @@
+"""A retraining's work tree, with the real git and DVC on a pipeline of two short stages."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import ParamsError
+from pipeline.orchestration.worktree import KEPT, NOTHING_TO_DO, clear, main, make
+from pipeline.params import load_params
+
+ROOT = Path(__file__).parents[2]
+STAGES = """stages:
+  double:
+    cmd: mkdir -p out && expr $(cat number) + $(cat number) > out/double
+    deps: [number]
+    outs: [out/double]
+  compare:
+    cmd: cp out/double results/comparison.md
+    deps: [out/double]
+    params: [dataset.split]
+    outs: [results/comparison.md: {cache: false}]
+"""
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A committed project; it is the working directory."""
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
+    folder = tmp_path / "project"
+    (folder / "results").mkdir(parents=True)
+    (folder / "dvc.yaml").write_text(STAGES)
+    (folder / "number").write_text("21\n")
+    (folder / "results/comparison.md").write_text("nothing yet\n")
+    (folder / ".gitignore").write_text("/out/\n/data/\n/.state\n/trees/\n")
+    shutil.copy(ROOT / "params.yaml", folder)
+    monkeypatch.chdir(folder)
+    git("init", "-q")
+    subprocess.run(["dvc", "init", "-q"], check=True)
+    commit("begin")
+    return folder
+
+
+def git(*arguments):
+    command = ("git", "-c", "user.name=test", "-c", "user.email=test@localhost", *arguments)
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def commit(message):
+    git("add", "--all")
+    git("commit", "-qm", message)
+
+
+def run_both_stages():
+    return [main(["stage", ".", name]) for name in ("double", "compare")]
+
+
+def publish(verdict):
+    Path("results/promotion.json").write_text(json.dumps({"verdict": verdict}))
+    assert main(["publish", "."]) == 0
+
+
+def test_params_are_set_and_comments_stay(project):
+    rate = {"train.learning_rate": 1e-7}
+    make(project, project / "trees/a", {"dataset.split": 3, "dataset.classes": ["x", "y"], **rate})
+    made = project / "trees/a/params.yaml"
+    before = load_params(project / "params.yaml")
+    changed = {"split": 3, "classes": ["x", "y"]}
+    dataset = before.dataset.model_copy(update=changed)
+    train = before.train.model_copy(update={"learning_rate": 1e-7})
+    assert load_params(made) == before.model_copy(update={"dataset": dataset, "train": train})
+    assert "# official UCF101 split" in made.read_text()
+
+
+def test_params_that_are_not_committed_count(project):
+    text = (project / "params.yaml").read_text()
+    (project / "params.yaml").write_text(re.sub(r"patience: \d+", "patience: 16", text))
+    make(project, project / "trees/a", {})
+    assert load_params(project / "trees/a/params.yaml").train.patience == 16
+
+
+def test_a_value_against_the_rules_is_refused_and_leaves_no_work_tree(project):
+    with pytest.raises(ParamsError, match="split"):
+        make(project, project / "trees/a", {"dataset.split": 4})
+    assert not (project / "trees/a").exists()
+    make(project, project / "trees/a", {"dataset.split": 2})
+    assert load_params(project / "trees/a/params.yaml").dataset.split == 2
+
+
+def test_a_work_tree_that_exists_stays(project):
+    make(project, project / "trees/a", {"dataset.split": 2})
+    make(project, project / "trees/a", {"dataset.split": 3})
+    assert load_params(project / "trees/a/params.yaml").dataset.split == 2
+
+
+def test_a_relative_source_means_the_same_folder(project):
+    (project / "data/clips").mkdir(parents=True)
+    make(project, project / "trees/a", {"dataset.source": "data/clips"})
+    assert (project / "trees/a/data/clips").samefile(project / "data/clips")
+
+
+def test_a_relative_warm_start_means_the_same_folder_but_not_as_the_tree_s_own(project):
+    make(project, project / "trees/a", {"train.warm_start": "data/train"})
+    params = load_params(project / "trees/a/params.yaml")
+    assert params.train.warm_start == str((project / "data/train").resolve())
+    assert not (project / "trees/a/data/train").exists()
+
+
+def test_only_the_newest_work_trees_stay(project):
+    trees = [project / "trees" / str(number) for number in range(KEPT + 2)]
+    for age, tree in enumerate(reversed(trees)):
+        tree.mkdir(parents=True)
+        (tree / ".state").symlink_to(project)
+        os.utime(tree, (1e9 - age, 1e9 - age))
+    clear(project / "trees")
+    assert sorted((project / "trees").iterdir()) == trees[-KEPT:]
+    assert (project / "dvc.yaml").exists()
+
+
+def test_a_stage_runs_once_and_is_nothing_to_do_after_that(project, monkeypatch):
+    make(project, project / "trees/a", {})
+    monkeypatch.chdir(project / "trees/a")
+    assert run_both_stages() == [0, 0]
+    assert run_both_stages() == [NOTHING_TO_DO, NOTHING_TO_DO]
+
+
+def test_the_next_run_finds_done_what_the_last_one_did(project, monkeypatch):
+    make(project, project / "trees/a", {})
+    monkeypatch.chdir(project / "trees/a")
+    run_both_stages()
+    publish("a is the first champion")
+    make(project, project / "trees/b", {})
+    monkeypatch.chdir(project / "trees/b")
+    assert run_both_stages() == [NOTHING_TO_DO, NOTHING_TO_DO]
+    assert Path("out/double").read_text() == "42\n"
+    make(project, project / "trees/c", {"dataset.split": 2})
+    monkeypatch.chdir(project / "trees/c")
+    assert run_both_stages() == [NOTHING_TO_DO, 0]
+
+
+def test_a_stage_that_fails_is_a_failure(project, monkeypatch):
+    (project / "number").write_text("no number\n")
+    commit("break it")
+    make(project, project / "trees/a", {})
+    monkeypatch.chdir(project / "trees/a")
+    assert main(["stage", ".", "double"]) not in (0, NOTHING_TO_DO)
+
+
+def test_what_a_run_made_is_a_branch_of_the_project(project, monkeypatch):
+    make(project, project / "trees/a", {"dataset.split": 2})
+    monkeypatch.chdir(project / "trees/a")
+    run_both_stages()
+    publish("a is the first champion")
+    monkeypatch.chdir(project)
+    changed = git("diff", "--name-only", "HEAD", "retrain/a").splitlines()
+    assert changed == [
+        "dvc.lock",
+        "params.yaml",
+        "results/comparison.md",
+        "results/promotion.json",
+    ]
+    assert git("log", "-1", "--format=%B", "retrain/a").split("\n\n") == [
+        "retrain/a",
+        "a is the first champion",
+        "42",
+    ]
+
+
+def test_with_a_remote_another_machine_need_not_run_what_is_done(project, monkeypatch, tmp_path):
+    subprocess.run(["dvc", "remote", "add", "-q", "-d", "shared", tmp_path / "shared"], check=True)
+    commit("share")
+    make(project, project / "trees/a", {})
+    monkeypatch.chdir(project / "trees/a")
+    run_both_stages()
+    publish("a is the first champion")
+    other = tmp_path / "other"
+    git("clone", "-q", str(project), str(other))
+    monkeypatch.chdir(other)
+    make(other, other / "trees/b", {})
+    monkeypatch.chdir(other / "trees/b")
+    assert main(["stage", ".", "double"]) == NOTHING_TO_DO
+    assert Path("out/double").read_text() == "42\n"
