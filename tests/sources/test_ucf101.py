@@ -7,13 +7,13 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.data.conftest import COUNTS, zipped
 
 from pipeline.dataset.clips import UnreachableError
 from pipeline.errors import SourceError
 from pipeline.files import DiskFullError
 from pipeline.sources import ucf101
 from pipeline.sources.ucf101 import Ucf101Source, official_counts
+from tests.sources.conftest import COUNTS, zipped
 
 ZIP, OTHER = "videos.zip", "other.zip"
 
