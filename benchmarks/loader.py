@@ -18,9 +18,9 @@ from pipeline.models import ARCHITECTURES, build
 from pipeline.params import Params, load_params
 from pipeline.paths import CATALOGUE, SHARDS
 from pipeline.shards.loader import MEMORY, training_windows
+from pipeline.training.data_parallel import divide_threads
 from pipeline.training.fit import Learner
 from pipeline.training.hardware import hardware
-from pipeline.training.parts import divide_threads
 
 ROOT = Path(__file__).parents[1]
 RESULT = Path(__file__).with_suffix(".json")

@@ -108,7 +108,7 @@ class Learner:
         loss.backward()
         self.optimizer.step()
         with torch.no_grad():
-            torch._foreach_lerp_(self.average, self.weights, 1 - self.settings["average"])
+            torch._foreach_lerp_(self.average, self.weights, 1 - self.settings["ema_momentum"])
         number = loss.item()
         if not math.isfinite(number):
             raise ValueError(f"the loss is {number}")

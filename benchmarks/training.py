@@ -28,9 +28,9 @@ from keras import layers
 from pipeline.models import ARCHITECTURES, build
 from pipeline.models.layers import DepthwiseConv3D, with_change
 from pipeline.params import Train, load_params
+from pipeline.training.data_parallel import divide_threads
 from pipeline.training.fit import Learner
 from pipeline.training.hardware import hardware
-from pipeline.training.parts import divide_threads
 
 ROOT = Path(__file__).parents[1]
 RESULT = Path(__file__).with_suffix(".json")

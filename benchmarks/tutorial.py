@@ -31,9 +31,9 @@ from pipeline.models.layers import fold_time, unfold_time
 from pipeline.params import Params, load_params
 from pipeline.shards.windows import Windows
 from pipeline.stages.train import VALIDATION_WINDOWS
+from pipeline.training.data_parallel import divide_threads
 from pipeline.training.fit import Learner, stop_reason
 from pipeline.training.hardware import hardware
-from pipeline.training.parts import divide_threads
 from pipeline.video.pool import process_pool
 
 ROOT = Path(__file__).parents[1]

@@ -106,7 +106,7 @@ def train_some(tree: Path, architecture: str, place: str, steps: int) -> Figures
     # Here and below, not above: each process imports this file, and few need TensorFlow.
     from benchmarks.loader import Bench
     from pipeline.params import load_params
-    from pipeline.training.parts import divide_threads
+    from pipeline.training.data_parallel import divide_threads
 
     divide_threads(None)
     bench = Bench(load_params(ROOT / "params.yaml"), tree)

@@ -17,6 +17,10 @@ from pipeline.errors import ParamsError
 
 Architecture = Literal["vgg_lstm", "resnet_lstm", "r2plus1d", "csn"]
 Stream = Literal["rgb", "flow"]
+RENAMED = {
+    "train.average": "train.ema_momentum",
+    "train.solved": "train.target_accuracy",
+}
 # It names a stage and a folder.
 ModelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_+-]*$")]
 
@@ -59,12 +63,12 @@ class Train(Section):
     epochs: int = Field(ge=1)
     max_minutes: float = Field(gt=0)
     patience: int = Field(ge=1)
-    solved: float = Field(gt=0, le=1)
+    target_accuracy: float = Field(gt=0, le=1)
     learning_rate: float = Field(gt=0)
     weight_decay: float = Field(ge=0)
     label_smoothing: float = Field(ge=0, lt=1)
     mixup: float = Field(ge=0)
-    average: float = Field(ge=0, lt=1)
+    ema_momentum: float = Field(ge=0, lt=1)
     warm_start: str | None = None
 
 
@@ -214,10 +218,14 @@ def load_params(path: Path) -> Params:
 
 def _explain(error: ValidationError) -> str:
     return "\n".join(
-        f"- {'.'.join(map(str, problem['loc'])) or 'params'}: {problem['msg']}"
-        f" (value: {_shown(problem['input'])})"
+        f"- {key or 'params'}: {_rule(key, problem['msg'])} (value: {_shown(problem['input'])})"
         for problem in error.errors()
+        for key in [".".join(map(str, problem["loc"]))]
     )
+
+
+def _rule(key: str, message: str) -> str:
+    return f"it is now called {RENAMED[key]}" if key in RENAMED else message
 
 
 def _shown(value: object) -> str:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pipeline.errors import ParamsError
-from pipeline.params import Params, load_params
+from pipeline.params import RENAMED, Params, load_params
 
 ROOT = Path(__file__).parents[1]
 COMMITTED = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
@@ -51,6 +51,13 @@ def test_the_committed_params_are_valid_and_compare_all_architectures():
 def test_an_error_names_the_key_the_rule_and_the_value(tmp_path, section, values, said):
     with pytest.raises(ParamsError, match=said):
         load_params(changed(tmp_path, **{section: values}))
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED.items())
+def test_a_renamed_key_is_refused_with_its_new_name(tmp_path, old, new):
+    section, name = old.split(".")
+    with pytest.raises(ParamsError, match=rf"{old}: it is now called {new} \(value: 0\.5\)"):
+        load_params(changed(tmp_path, **{section: {name: 0.5}}))
 
 
 def test_all_errors_are_told_at_once(tmp_path):

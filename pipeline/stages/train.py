@@ -20,9 +20,9 @@ from pipeline.shards.windows import Windows
 from pipeline.tracking.address import tracking_uri
 from pipeline.tracking.live import LiveRun
 from pipeline.tracking.trained import content_hash
+from pipeline.training.data_parallel import divide_threads
 from pipeline.training.fit import Training, fit
 from pipeline.training.hardware import precision
-from pipeline.training.parts import divide_threads
 from pipeline.training.record import circumstances, write_history
 from pipeline.training.warm_start import take_weights
 

@@ -1,4 +1,4 @@
-"""Training of one model: good at any time, stops by itself, goes on after a kill."""
+"""Resumable training loop with weight averaging and early stopping."""
 
 import logging
 import math
@@ -15,10 +15,10 @@ from tqdm import tqdm
 
 from pipeline.errors import TrainingError
 from pipeline.params import Train
-from pipeline.training.average import MovingAverage
 from pipeline.training.checkpoints import load_checkpoint, save_checkpoint
+from pipeline.training.data_parallel import data_parallel
+from pipeline.training.ema import MovingAverage
 from pipeline.training.mixup import mixed
-from pipeline.training.parts import in_parts
 
 log = logging.getLogger(__name__)
 
@@ -87,12 +87,12 @@ def best_epoch(history: Sequence[Metrics]) -> int:
 
 
 def stop_reason(history: Sequence[Metrics], seconds: float, settings: Train) -> str:
-    """Why training is over (`solved`, `patience`, `epochs`, `max_minutes`); empty: it is not."""
+    """`target_accuracy`, `patience`, `epochs` or `max_minutes`; empty while training continues."""
     if not history:
         return ""
     done = len(history)
-    if history[-1].get("val_accuracy", 0.0) >= settings.solved:
-        return "solved"
+    if history[-1].get("val_accuracy", 0.0) >= settings.target_accuracy:
+        return "target_accuracy"
     if done - best_epoch(history) >= settings.patience:
         return "patience"
     if done >= settings.epochs:
@@ -113,7 +113,7 @@ class Learner:
         self.mixup = settings.mixup
         self.optimizer = _optimizer(model, settings, steps_per_epoch)
         self.loss = keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing)
-        self.average = MovingAverage(model.weights, settings.average)
+        self.average = MovingAverage(model.weights, settings.ema_momentum)
         self.best = _values(model.weights)
         self.history: list[Metrics] = []
         self.seconds = 0.0
@@ -182,7 +182,7 @@ class Learner:
         if self.mixup:
             x, targets = mixed(x, targets, alpha=self.mixup, step=self.optimizer.iterations.value)
         with tf.GradientTape() as tape:
-            metrics = self._metrics(targets, in_parts(self.model, x, training=True))
+            metrics = self._metrics(targets, data_parallel(self.model, x, training=True))
         variables = self.model.trainable_variables
         self.optimizer.apply_gradients(
             zip(tape.gradient(metrics["loss"], variables), variables, strict=True)
@@ -191,7 +191,7 @@ class Learner:
         return metrics
 
     def _check(self, x: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
-        return self._metrics(self._one_hot(labels), in_parts(self.model, x, training=False))
+        return self._metrics(self._one_hot(labels), data_parallel(self.model, x, training=False))
 
     def _one_hot(self, labels: tf.Tensor) -> tf.Tensor:
         return tf.one_hot(labels, self.model.output_shape[-1])

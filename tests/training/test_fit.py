@@ -13,12 +13,12 @@ SETTINGS = {
     "epochs": 4,
     "max_minutes": 5.0,
     "patience": 10,
-    "solved": 2.0,  # out of reach
+    "target_accuracy": 2.0,  # out of reach
     "learning_rate": 0.01,
     "weight_decay": 0.01,
     "label_smoothing": 0.1,
     "mixup": 0.2,
-    "average": 0.9,
+    "ema_momentum": 0.9,
 }
 STEPS = 3
 
@@ -82,7 +82,7 @@ def test_model_ends_with_the_weights_of_the_best_epoch(unbroken):
 
 
 def test_without_validation_all_epochs_run_and_the_last_weights_are_kept(tmp_path):
-    training = train(network(), tmp_path, {"patience": 1, "solved": 0.01}, validation=None)
+    training = train(network(), tmp_path, {"patience": 1, "target_accuracy": 0.01}, validation=None)
     assert (training.stopped_by, training.best_epoch) == ("epochs", SETTINGS["epochs"])
     assert [set(row) for row in training.history] == [{"accuracy", "loss"}] * SETTINGS["epochs"]
 
@@ -129,7 +129,7 @@ def test_loss_that_is_no_number_stops_with_the_step(tmp_path):
         ([3, 2, 1], [0, 0, 0], 3, ""),
         ([1, 2, 3], [0, 0, 0], 3, "patience"),
         ([3, 2, 1, 1], [0, 0, 0, 0], 3, "epochs"),
-        ([3, 2, 1], [0, 1, 0.95], 3, "solved"),
+        ([3, 2, 1], [0, 1, 0.95], 3, "target_accuracy"),
         ([3, 2, 1], [0, 1, 0.94], 3, ""),
         ([3, 2], [1, 0], 50, "max_minutes"),
     ],
@@ -139,7 +139,7 @@ def test_stops_for_the_right_reason(losses, accuracies, seconds, reason):
         {"val_loss": loss, "val_accuracy": accuracy}
         for loss, accuracy in zip(losses, accuracies, strict=True)
     ]
-    limits = settings(epochs=4, patience=2, solved=0.95, max_minutes=1)
+    limits = settings(epochs=4, patience=2, target_accuracy=0.95, max_minutes=1)
     assert stop_reason(history, seconds, limits) == reason
 
 

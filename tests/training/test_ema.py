@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 
-from pipeline.training.average import MovingAverage
+from pipeline.training.ema import MovingAverage
 
 
 def test_follows_the_weights_and_gives_them_back():

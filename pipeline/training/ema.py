@@ -1,4 +1,4 @@
-"""Moving average of weights: steadier than the weights themselves, so good at any time."""
+"""Exponential moving average of a model's weights, which is what is validated and kept."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ import tensorflow as tf
 class MovingAverage:
     """Exponential moving average of `weights` (Polyak and Juditsky 1992).
 
-    Young averages forget faster, at (1 + steps) / (10 + steps), so that the start is forgotten.
+    The decay is warmed up: it is (1 + steps) / (10 + steps), until that exceeds `momentum`.
     """
 
     def __init__(self, weights: Sequence[keras.Variable], momentum: float) -> None:
@@ -21,11 +21,11 @@ class MovingAverage:
 
     @property
     def variables(self) -> list[tf.Variable]:
-        """All state, to save and to restore."""
+        """The state to save and restore."""
         return [self.steps, *self.values]
 
     def update(self) -> None:
-        """Take in the weights as they are after one more step."""
+        """Average in the weights after one more step."""
         self.steps.assign_add(1.0)
         momentum = tf.minimum(self.momentum, (1 + self.steps) / (10 + self.steps))
         for weight, value in zip(self.weights, self.values, strict=True):
@@ -33,7 +33,7 @@ class MovingAverage:
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """The model holds the averages inside, its own weights again outside."""
+        """Give the model the averages; restore its own weights on exit."""
         own = [weight.numpy().copy() for weight in self.weights]
         for weight, value in zip(self.weights, self.values, strict=True):
             weight.assign(value)
