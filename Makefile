@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Where it is set, every start would compile TensorFlow anew: 15 s more, each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup repro test lint mlflow airflow worker retrain stylize
+.PHONY: help setup repro test quick mutants lint mlflow airflow worker retrain stylize
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -34,7 +34,14 @@ repro: setup ## run the whole pipeline, bring MLflow up to date, print the table
 	@cat results/comparison.md
 
 test: setup ## run the tests
-	pytest
+	pytest --numprocesses 2 --durations 15
+
+quick: setup ## run the tests that take no more than a few seconds each
+	pytest --numprocesses 2 --durations 15 -m 'not slow'
+
+mutants: setup ## change the code that must not be wrong, and count the changes that tests notice
+	mutmut run
+	mutmut results
 
 lint: setup ## run the linters and the type checker
 	ruff check

@@ -6,10 +6,25 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 import pipeline  # noqa: F401 - first: it sets what TensorFlow reads when it is imported
 
 ROOT = Path(__file__).parents[1]
+
+# No test depends on how fast or busy the machine is.
+settings.register_profile(
+    "project", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("project")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the end-to-end tests first, since they take longest, and mark them slow."""
+    for item in items:
+        if item.path.parent.name in ("end_to_end", "docker"):
+            item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(scope="session")

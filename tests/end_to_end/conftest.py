@@ -32,7 +32,10 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        environment = {key: value for key, value in os.environ.items() if "MLFLOW" not in key}
+        unwanted = ("MLFLOW", "PYTHONDONTWRITEBYTECODE")
+        environment = {
+            key: value for key, value in os.environ.items() if not key.startswith(unwanted)
+        }
         path = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
         self.environment = {**environment, "PATH": path, "CUDA_VISIBLE_DEVICES": "-1"}
 
