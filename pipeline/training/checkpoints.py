@@ -29,7 +29,8 @@ def save_checkpoint(path: Path, groups: Groups, progress: dict[str, Any]) -> Non
 def load_checkpoint(path: Path) -> tuple[Groups, dict[str, Any]] | None:
     """What `save_checkpoint` wrote; None if there is nothing, or (with a warning) nothing whole."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # NumPy leaves a damaged file open that it opened itself.
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
     except FileNotFoundError:
         return None

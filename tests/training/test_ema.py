@@ -10,8 +10,8 @@ def test_follows_the_weights_and_gives_them_back():
     weight.assign(np.ones(2, np.float32))
     average.update()
     with average.applied():
-        np.testing.assert_allclose(np.array(weight), 1 - 2 / 11)
-    np.testing.assert_allclose(np.array(weight), 1)
+        np.testing.assert_allclose(weight.numpy(), 1 - 2 / 11)
+    np.testing.assert_allclose(weight.numpy(), 1)
 
 
 def test_momentum_is_the_upper_limit():
