@@ -76,25 +76,25 @@ DEFAULTS: dict[str, Any] = {
 @task.bash(env={"PARAMS": "{{ params | tojson }}"}, append_env=True)
 def make_tree() -> str:
     """Make the run's work tree; it shares DVC's cache and the reusable pieces with the project."""
-    return f"python -m pipeline.orchestration.worktree make '{TREE}'"
+    return f"python -m pipeline worktree make '{TREE}'"
 
 
 @task.bash(pool="training")
 def run_stage(stage: str) -> str:
     """Run one DVC stage; skipped if it is done already."""
-    return f"python -m pipeline.orchestration.worktree stage '{TREE}' '{stage}'"
+    return f"python -m pipeline worktree stage '{TREE}' '{stage}'"
 
 
 @task.bash
 def promote() -> str:
     """Register the run's best model; champion if it beats the present one by more than chance."""
-    return f"python -m pipeline.orchestration.worktree promote '{TREE}'"
+    return f"python -m pipeline worktree promote '{TREE}'"
 
 
 @task.bash
 def publish() -> str:
     """Commit dvc.lock and the results on the run's branch, push, and sum up."""
-    return f"python -m pipeline.orchestration.worktree publish '{TREE}'"
+    return f"python -m pipeline worktree publish '{TREE}'"
 
 
 @dag(

@@ -53,20 +53,20 @@ DEFAULTS: dict[str, Any] = {
 @task.bash(output_processor=json.loads)
 def find() -> str:
     """List the new videos in batches; skipped, as all that follows, if there are none."""
-    return "python -m pipeline.orchestration.inbox find"
+    return "python -m pipeline inbox find"
 
 
 @task.bash(pool="stylizing", map_index_template="{{ batch[0] }} …")
 def paint(batch: list[str]) -> str:
     """Paint a batch; tried again, it goes on where it was."""
     names = json.dumps(batch).replace("{", r"\u007b")  # Airflow renders it as a template
-    return f"python -m pipeline.orchestration.inbox paint {shlex.quote(names)}"
+    return f"python -m pipeline inbox stylize {shlex.quote(names)}"
 
 
 @task.bash
 def sum_up() -> str:
     """Write the manifest; log what was set aside, and why."""
-    return "python -m pipeline.orchestration.inbox sum-up"
+    return "python -m pipeline inbox summarize"
 
 
 @dag(

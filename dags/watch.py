@@ -18,7 +18,7 @@ WATCHED = read_params(ROOT)["dataset"]["source"] not in DRAWN_OR_DOWNLOADED
 @task.bash(cwd=str(ROOT), outlets=[Asset("new_clips")])
 def look() -> str:
     """Skipped unless clips have arrived and none is still landing."""
-    return "python -m pipeline.orchestration.arrivals"
+    return "python -m pipeline arrivals"
 
 
 @dag(

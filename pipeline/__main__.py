@@ -1,85 +1,259 @@
-"""`python -m pipeline COMMAND`: every stage, and what people call by hand."""
+"""`python -m pipeline COMMAND`: every stage, and every command that people and DAGs call."""
 
-import argparse
 import importlib
+import json
 import logging
+import os
 import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
 
 from pipeline.errors import PipelineError
-from pipeline.files import FULL
+from pipeline.files import is_disk_full
 from pipeline.params import load_params
 
-STAGES = {
-    "snapshot": "list what the source holds",
-    "download": "bring the clips here",
-    "subset": "check, catalogue and split the clips",
-    "extract": "decode clips into shards of frames and flow",
-    "train": "train one model of params.yaml",
-    "evaluate": "judge one trained model on the test split",
-    "explore": "look at the clips: figures, numbers and a report",
-    "compare": "put all models into one table",
-    "style": "train one network that paints, of params.yaml",
-    "gallery": "paint test clips by every method, and judge them",
-}
-COMMANDS = {
-    "stylize": "repaint a video, a picture or a folder of them in the style of a picture",
-    "track": "bring MLflow up to date with what is on disk",
-    "promote": "let the best model challenge the champion in MLflow",
-    "inspect": "print what is in a shard, and show a clip as a picture",
-}
+INTERRUPTED = 130  # the exit status of a program that Ctrl-C ended
+
+log = logging.getLogger(__name__)
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Which video architecture suits your clips? Stages, commands, and what DAGs run.",
+)
+_state = {"verbose": False}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit status is 1 after an error that people can mend."""
-    options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    room = "stages" if options.command in STAGES else "commands"
-    command = importlib.import_module(f"pipeline.{room}.{options.command}")
-    given = {key: value for key, value in vars(options).items() if key != "command"}
     try:
-        command.run(load_params(Path("params.yaml")), **given)
+        status = app(arguments, prog_name="python -m pipeline", standalone_mode=False)
+    except typer.Exit as end:
+        return end.exit_code
+    except typer.Abort:
+        return INTERRUPTED
+    except KeyboardInterrupt:
+        log.error("interrupted; what is whole is kept")  # noqa: TRY400
+        return INTERRUPTED
     except PipelineError as error:
-        logging.error("%s", error)  # noqa: TRY400 - these errors explain themselves
+        log.error("%s", error)  # noqa: TRY400 - these errors explain themselves
         return 1
-    except OSError as error:
-        if error.errno not in FULL:
+    except Exception as error:
+        if _is_usage_error(error):
+            error.show()  # type: ignore[attr-defined]
+            return 2
+        if not is_disk_full(error):
             raise
-        logging.error("the disk is full (%s); make room, run again: what is whole is kept", error)  # noqa: TRY400
+        log.error("the disk is full (%s); make room, run again: what is whole is kept", error)  # noqa: TRY400
         return 1
-    return 0
+    return status or 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, help_text in (STAGES | COMMANDS).items():
-        command = commands.add_parser(name, help=help_text)
-        if name in ("train", "evaluate"):
-            command.add_argument("model", help="its name in the section models of params.yaml")
-        if name == "style":
-            command.add_argument("style", help="its name in the section styles of params.yaml")
-        if name == "stylize":
-            command.add_argument("source", type=Path, metavar="IN", help="video, picture or folder")
-            command.add_argument("target", type=Path, metavar="OUT", help="file, or folder for one")
-            command.add_argument(
-                "--method",
-                choices=["nst", "fast", "cyclegan"],
-                default="nst",
-                help="optimize every frame, or use the network that is trained for the style",
-            )
-            command.add_argument(
-                "--style",
-                type=Path,
-                required=True,
-                help="a picture; or a network: a row of params.yaml, a .keras file, models:/NAME",
-            )
-            command.add_argument("--preview", action="store_true", help="only the first 3 seconds")
-        if name == "inspect":
-            command.add_argument("shard", type=Path, help="a .tfrecord or .parquet file")
-            command.add_argument("--clip", help="CLASS/NAME; unset: the first of the shard")
-            command.add_argument("--picture", type=Path, help="where to draw it: .png, .jpg, .gif")
-    return parser
+def _is_usage_error(error: Exception) -> bool:
+    """Whether it is click's or typer's own: wrong arguments, not our failure."""
+    return hasattr(error, "show") and hasattr(error, "exit_code")
+
+
+@app.callback()
+def _settings(
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Show what TensorFlow and CUDA log, too.")
+    ] = False,
+) -> None:
+    _state["verbose"] = verbose
+    if not verbose:
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+
+
+def _run(module: str, **given: Any) -> Any:
+    """What `run` of the module makes of params.yaml and the arguments."""
+    with _quiet_start():
+        run = importlib.import_module(f"pipeline.{module}").run
+    return run(load_params(Path("params.yaml")), **given)
+
+
+@contextmanager
+def _quiet_start() -> Iterator[None]:
+    """Hold back what TensorFlow and CUDA write at their start, unless asked for or on an error."""
+    if _state["verbose"]:
+        yield
+        return
+    original = os.dup(2)
+    with tempfile.TemporaryFile() as noise:
+        os.dup2(noise.fileno(), 2)
+        try:
+            yield
+            if "tensorflow" in sys.modules:
+                sys.modules["tensorflow"].config.list_physical_devices()  # starts CUDA
+        except BaseException:
+            noise.seek(0)
+            os.write(original, noise.read())
+            raise
+        finally:
+            os.dup2(original, 2)
+            os.close(original)
+
+
+def _observer() -> Callable[..., Any]:
+    """What shows a training in MLflow while it runs."""
+    from pipeline.tracking.address import tracking_uri
+    from pipeline.tracking.live import LiveRun
+
+    return partial(LiveRun, tracking_uri=tracking_uri())
+
+
+_STAGES, _COMMANDS, _ORCHESTRATION = "Stages of dvc.yaml", "Commands", "Run by the DAGs"
+_ModelName = Annotated[str, typer.Argument(help="its name in the section models of params.yaml")]
+
+
+@app.command(rich_help_panel=_STAGES)
+def snapshot() -> None:
+    """List what the source holds."""
+    _run("stages.snapshot")
+
+
+@app.command(rich_help_panel=_STAGES)
+def download() -> None:
+    """Bring the clips here."""
+    _run("stages.download")
+
+
+@app.command(rich_help_panel=_STAGES)
+def subset() -> None:
+    """Check, catalogue and split the clips."""
+    _run("stages.subset")
+
+
+@app.command(rich_help_panel=_STAGES)
+def extract() -> None:
+    """Decode clips into shards of frames and flow."""
+    _run("stages.extract")
+
+
+@app.command(rich_help_panel=_STAGES)
+def explore() -> None:
+    """Describe the clips: figures, numbers and a report."""
+    _run("stages.explore")
+
+
+@app.command(rich_help_panel=_STAGES)
+def train(model: _ModelName) -> None:
+    """Train one model."""
+    _run("stages.train", model=model, observe=_observer())
+
+
+@app.command(rich_help_panel=_STAGES)
+def evaluate(model: _ModelName) -> None:
+    """Evaluate one trained model on the test split."""
+    _run("stages.evaluate", model=model)
+
+
+@app.command(rich_help_panel=_STAGES)
+def style(
+    style: Annotated[str, typer.Argument(help="its name in the section styles of params.yaml")],
+) -> None:
+    """Train one style network."""
+    _run("stages.style", style=style, observe=_observer())
+
+
+@app.command(rich_help_panel=_STAGES)
+def gallery() -> None:
+    """Stylize test clips by every method, and compare them."""
+    _run("stages.gallery")
+
+
+@app.command(rich_help_panel=_STAGES)
+def compare() -> None:
+    """Put all models into one table and one report."""
+    _run("stages.compare")
+
+
+@app.command(rich_help_panel=_COMMANDS)
+def stylize(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="video, picture or folder")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="file; of a folder, a folder")],
+    style: Annotated[
+        Path,
+        typer.Option(help="a picture; or a network: a row of params.yaml, a .keras, models:/NAME"),
+    ],
+    method: Annotated[
+        Literal["nst", "fast", "cyclegan"],
+        typer.Option(help="optimize every frame, or use the network trained for the style"),
+    ] = "nst",
+    preview: Annotated[bool, typer.Option("--preview", help="only the first 3 seconds")] = False,
+) -> None:
+    """Restyle a video, a picture or a folder of them."""
+    given = {"source": source, "target": target, "style": style}
+    _run("commands.stylize", method=method, preview=preview, **given)
+
+
+@app.command(rich_help_panel=_COMMANDS)
+def inspect(
+    shard: Annotated[Path, typer.Argument(help="a .tfrecord or .parquet file")],
+    clip: Annotated[str | None, typer.Option(help="CLASS/NAME; default: the first")] = None,
+    picture: Annotated[Path | None, typer.Option(help="where to draw it: .png, .jpg, .gif")] = None,
+) -> None:
+    """Print what is in a shard, and show a clip as a picture."""
+    _run("commands.inspect", shard=shard, clip=clip, picture=picture)
+
+
+@app.command(rich_help_panel=_COMMANDS)
+def track() -> None:
+    """Bring MLflow up to date with the models on disk."""
+    _run("commands.track")
+
+
+@app.command(rich_help_panel=_COMMANDS)
+def promote() -> None:
+    """Let the best model challenge the champion in MLflow."""
+    _run("commands.promote")
+
+
+@app.command(rich_help_panel=_COMMANDS)
+def dependencies() -> None:
+    """Rewrite the code that each stage of dvc.yaml depends on, from the imports."""
+    _run("commands.dependencies")
+
+
+@app.command(rich_help_panel=_ORCHESTRATION)
+def worktree(
+    action: Literal["make", "stage", "promote", "publish"],
+    tree: Path,
+    name: Annotated[str, typer.Argument(help="the stage to run")] = "",
+) -> int:
+    """Make a run's work tree, run a stage in it, promote its model, or publish its branch.
+
+    `make` reads the run's values from $PARAMS: {"dataset.split": 2}.
+    """
+    from pipeline.orchestration.worktree import run
+
+    return run(action, tree, name, json.loads(os.environ.get("PARAMS", "{}")))
+
+
+@app.command(rich_help_panel=_ORCHESTRATION)
+def inbox(
+    action: Literal["find", "stylize", "summarize"],
+    names: Annotated[str, typer.Argument(help="the videos of a batch, as a JSON list")] = "[]",
+) -> int:
+    """Find the new videos of an inbox, stylize a batch of them, or sum up; $PARAMS is the form."""
+    from pipeline.orchestration.inbox import run
+
+    return run(action, json.loads(names), json.loads(os.environ["PARAMS"]))
+
+
+@app.command(rich_help_panel=_ORCHESTRATION)
+def arrivals() -> int:
+    """Exit with 0 if clips have arrived in the folder of params.yaml, with 99 if not."""
+    from pipeline.orchestration.arrivals import run
+
+    return run(load_params(Path("params.yaml")))
 
 
 if __name__ == "__main__":

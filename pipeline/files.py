@@ -1,10 +1,11 @@
 """Files that appear whole or not at all, and take no room twice."""
 
+import ast
 import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,13 +58,74 @@ _NO_LINKS = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-def folder_hash(folder: Path, pattern: str) -> str:
-    """Hash of the names and contents of the folder's files."""
+def content_hash(path: Path) -> str:
+    """SHA-256 of a file's content, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def files_hash(paths: Iterable[Path]) -> str:
+    """Hash of the files' names and contents, in the order of their names."""
     digest = hashlib.sha256()
-    for path in sorted(folder.glob(pattern)):
-        digest.update(path.name.encode())
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    for path in sorted(paths):
+        digest.update(f"{path.name} {content_hash(path)}\n".encode())
     return digest.hexdigest()
+
+
+def code_files(module: str) -> list[Path]:
+    """The files that decide what `module` of this package does.
+
+    Its own, those of what it imports at run time, directly or not, and data files beside these that
+    they name. Imports under `if TYPE_CHECKING` do not count, nor does an `__init__.py` that holds
+    a docstring alone.
+    """
+    # Here, since few commands need it.
+    import grimp
+
+    graph = grimp.build_graph("pipeline", exclude_type_checking_imports=True, cache_dir=None)
+    modules: set[str] = set()
+    waiting = {module}
+    while waiting:
+        modules |= waiting
+        # Importing a module runs the packages that hold it, too.
+        packages = {name.rpartition(".")[0] for name in waiting} - {""}
+        imported = {each for name in waiting for each in graph.find_upstream_modules(name)}
+        waiting = (packages | imported) - modules
+    files = [file for name in modules if (file := _code_file(name))]
+    data = [path for file in files for path in _named_data_files(file)]
+    return sorted({*files, *data})
+
+
+def code_hash(module: str) -> str:
+    """Hash of `code_files`: it changes whenever what `module` does may change."""
+    return files_hash(code_files(module))
+
+
+_ROOT = Path(__file__).parent
+
+
+def _code_file(module: str) -> Path | None:
+    """The module's file; None for a package whose `__init__.py` does nothing."""
+    path = _ROOT.parent.joinpath(*module.split("."))
+    if not path.is_dir():
+        return path.with_suffix(".py")
+    statements = ast.parse((path / "__init__.py").read_text(encoding="utf-8")).body
+    return path / "__init__.py" if len(statements) > 1 and path != _ROOT else None
+
+
+def _named_data_files(file: Path) -> list[Path]:
+    text = file.read_text(encoding="utf-8")
+    others = (path for path in file.parent.iterdir() if path.is_file() and path.suffix != ".py")
+    return [path for path in others if f'"{path.name}"' in text]
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether the error, or what caused it, is a full disk; FFmpeg's errors have an errno too."""
+    if error is None:
+        return False
+    if getattr(error, "errno", None) in FULL or "database or disk is full" in str(error):
+        return True
+    return is_disk_full(error.__cause__ or error.__context__)
 
 
 @contextmanager

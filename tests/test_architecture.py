@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipeline.commands.dependencies import code_of
+from pipeline.files import code_files
+
 ROOT = Path(__file__).parents[1]
 ORDER = [
     "__main__",
@@ -30,8 +33,6 @@ ORDER = [
     "paths",
     "errors",
 ]
-# They are the interface of all stages, or, like tracking, do not change what a stage makes.
-NO_DEPENDENCY = {"params", "errors", "tracking", "stages"}
 
 
 def imported(path: Path) -> set[str]:
@@ -52,17 +53,6 @@ def packages(names: set[str]) -> set[str]:
     return {name.split(".")[1] for name in names}
 
 
-def all_packages_of(path: Path) -> set[str]:
-    """The packages that a stage's module leads to, through whatever it imports."""
-    seen, waiting = set(), [path]
-    while waiting:
-        for name in imported(waiting.pop()) - seen:
-            seen.add(name)
-            module = ROOT / (name.replace(".", "/") + ".py")
-            waiting += [each for each in (module,) if each.is_file()]
-    return packages(seen)
-
-
 @pytest.mark.parametrize("path", sorted((ROOT / "pipeline").rglob("*.py")), ids=str)
 def test_a_package_imports_only_what_stands_below_it(path):
     own = path.relative_to(ROOT / "pipeline").parts[0].removesuffix(".py")
@@ -78,12 +68,24 @@ def stages() -> dict[str, dict]:
 
 
 @pytest.mark.parametrize("name", stages())
-def test_a_stage_depends_on_its_module_and_on_the_packages_that_it_joins(name):
-    module = ROOT / "pipeline" / "stages" / f"{name}.py"
-    needed = {f"pipeline/stages/{name}.py"}
-    needed |= {f"pipeline/{package}" for package in all_packages_of(module) - NO_DEPENDENCY}
-    listed = {dep for dep in stages()[name]["deps"] if dep.startswith("pipeline/")}
-    assert listed - {"pipeline/shards/windows.py"} == needed
+def test_a_stage_depends_on_exactly_the_code_that_it_imports(name):
+    listed = [dep for dep in stages()[name]["deps"] if dep.startswith("pipeline/")]
+    assert listed == code_of(name), "run `python -m pipeline dependencies`"
+
+
+@pytest.mark.parametrize(
+    "room",
+    ["sources", "report", "evaluation", "tracking", "orchestration", "style", "commands"],
+)
+def test_a_comment_in_this_room_retrains_nothing(room):
+    assert not [dep for dep in code_of("train") if dep.startswith(f"pipeline/{room}")]
+
+
+@pytest.mark.parametrize(
+    "file", ["training/fit.py", "models/layers.py", "models/csn.py", "shards/loader.py"]
+)
+def test_a_comment_in_this_file_retrains_every_model(file):
+    assert ROOT / "pipeline" / file in code_files("pipeline.stages.train")
 
 
 @pytest.mark.parametrize("library", ["airflow", "mlflow", "docker"])

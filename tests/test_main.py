@@ -1,18 +1,44 @@
 """The command line: commands, exit statuses and messages."""
 
+import errno
 import logging
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from pipeline.__main__ import COMMANDS, main
+from pipeline import __main__ as command_line
+from pipeline.__main__ import app, main
+from pipeline.errors import ParamsError
 
 ROOT = Path(__file__).parents[1]
 
 
-def test_every_command_is_a_stage_with_a_module_and_the_other_way_round():
-    modules = {path.stem for path in (ROOT / "pipeline" / "stages").glob("*.py")}
-    assert set(COMMANDS) == modules - {"__init__", "paths", "records", "windows"}
+def test_every_stage_and_every_command_has_a_module_and_the_other_way_round():
+    modules = {
+        path.stem
+        for room in ("stages", "commands")
+        for path in (ROOT / "pipeline" / room).glob("*.py")
+    }
+    named = {each.callback.__name__ for each in app.registered_commands}
+    assert named - {"worktree", "inbox", "arrivals"} == modules - {"__init__"}
+
+
+def test_help_groups_the_commands(capsys):
+    assert main(["--help"]) == 0
+    printed = capsys.readouterr().out
+    for heading in ("Stages of dvc.yaml", "Commands", "Run by the DAGs"):
+        assert heading in printed
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys; from pipeline.__main__ import main; main(['--help'])\n"
+        "print([m for m in ('tensorflow', 'keras', 'mlflow', 'cv2', 'pandas') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_an_error_that_people_can_mend_is_one_message_and_status_1(tmp_path, monkeypatch, caplog):
@@ -22,13 +48,56 @@ def test_an_error_that_people_can_mend_is_one_message_and_status_1(tmp_path, mon
     assert caplog.messages == ["params.yaml does not exist; run from the repository's root"]
 
 
-def test_an_unknown_command_lists_those_there_are(capsys):
-    with pytest.raises(SystemExit):
-        main(["trian"])
-    assert "train" in capsys.readouterr().err
+def fail_with(monkeypatch, error):
+    """Let the command `track` raise `error`."""
+
+    def run(module, **given):
+        raise error
+
+    monkeypatch.setattr(command_line, "_run", run)
+
+
+@pytest.mark.parametrize("command", ["track", "download"])
+def test_a_full_disk_is_named_as_such_whatever_wraps_it(command, monkeypatch, caplog):
+    error = ValueError("MLflow cannot write")
+    error.__cause__ = OSError(errno.ENOSPC, "No space left on device")
+    fail_with(monkeypatch, error)
+    assert main([command]) == 1
+    assert "the disk is full" in caplog.text
+
+
+def test_an_error_that_is_ours_keeps_its_traceback(monkeypatch):
+    fail_with(monkeypatch, ZeroDivisionError())
+    with pytest.raises(ZeroDivisionError):
+        main(["track"])
+
+
+def test_ctrl_c_is_status_130_and_one_line(monkeypatch, caplog):
+    fail_with(monkeypatch, KeyboardInterrupt())
+    assert main(["track"]) == 130
+    assert "Traceback" not in caplog.text
+
+
+def test_our_errors_explain_themselves(monkeypatch, caplog):
+    fail_with(monkeypatch, ParamsError("train.epochs is 0; it must be at least 1"))
+    assert main(["track"]) == 1
+    assert caplog.messages == ["train.epochs is 0; it must be at least 1"]
+
+
+def test_an_unknown_command_is_a_usage_error(capsys):
+    assert main(["trian"]) == 2
+    assert "trian" in capsys.readouterr().err
 
 
 def test_a_model_must_be_named_for_train(capsys):
-    with pytest.raises(SystemExit):
-        main(["train"])
-    assert "model" in capsys.readouterr().err
+    assert main(["train"]) == 2
+    assert "MODEL" in capsys.readouterr().err.upper()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("options", "quiet"), [((), True), (("--verbose",), False)])
+def test_tensorflow_s_noise_is_shown_only_on_request(options, quiet):
+    command = [sys.executable, "-m", "pipeline", *options, "train", "no-such-model"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert (done.stderr.count("\n") == 1) == quiet, done.stderr

@@ -7,6 +7,7 @@ from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,14 @@ import cv2
 from tqdm import tqdm
 
 from pipeline.errors import ClipError
-from pipeline.files import write_text
-from pipeline.video import container
-from pipeline.video import probe as probing
+from pipeline.files import code_hash, write_text
 from pipeline.video.pool import process_pool
 from pipeline.video.probe import Probe, probe
 
 # Findings of another way of probing, or of another decoder, are not used.
-RULES = hashlib.sha256(
-    Path(probing.__file__).read_bytes()
-    + Path(container.__file__).read_bytes()
-    + cv2.__version__.encode()
-).hexdigest()[:16]
+RULES = hashlib.sha256((code_hash("pipeline.video.probe") + cv2.__version__).encode()).hexdigest()[
+    :16
+]
 
 
 @dataclass(frozen=True)
@@ -67,7 +64,7 @@ def inspect_one(path: Path, cache: Path) -> Finding:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         return Finding(reason=f"it cannot be read: {error}")
-    known = cache / RULES / f"{sha256}.json"
+    known = cache / _rules() / f"{sha256}.json"
     with suppress(FileNotFoundError, ValueError):
         return _from_json(sha256, known.read_text(encoding="utf-8"))
     finding = _probed(path, sha256)
@@ -86,3 +83,10 @@ def _probed(path: Path, sha256: str) -> Finding:
         return Finding(sha256, probe=probe(path))
     except ClipError as error:
         return Finding(sha256, reason=str(error))
+
+
+@cache
+def _rules() -> str:
+    """Findings of another way of probing, or of another decoder, are not used."""
+    rules = code_hash("pipeline.video.probe") + cv2.__version__
+    return hashlib.sha256(rules.encode()).hexdigest()[:16]

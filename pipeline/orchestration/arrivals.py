@@ -1,4 +1,4 @@
-"""Whether clips have arrived: `python -m pipeline.orchestration.arrivals`.
+"""Whether clips have arrived: `python -m pipeline arrivals`.
 
 The exit status is 0 if they have, and 99 if not, which Airflow shows as "skipped". What is still
 being copied counts once two looks in a row find the same: a hundred clips are one arrival.
@@ -6,13 +6,11 @@ being copied counts once two looks in a row find the same: a hundred clips are o
 
 import json
 import logging
-import sys
 from pathlib import Path
 
-from pipeline.errors import PipelineError
 from pipeline.files import write_text
 from pipeline.orchestration.worktree import NOTHING_TO_DO
-from pipeline.params import load_params
+from pipeline.params import Params
 from pipeline.paths import STATE
 from pipeline.sources.sources import open_source
 
@@ -33,19 +31,9 @@ def arrived(listing: dict[str, object], looks: Path) -> bool:
     return settled and listing != known
 
 
-def main() -> int:
-    """Look into the folder; the exit status is 1 after an error that people can mend."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    try:
-        params = load_params(Path("params.yaml"))
-        listing = open_source(params.dataset, params.machine).listing()
-    except PipelineError as error:
-        log.error("%s", error)  # noqa: TRY400 - these errors explain themselves
-        return 1
+def run(params: Params) -> int:
+    """Look into the source that params name; the exit status."""
+    listing = open_source(params.dataset, params.machine).listing()
     new = arrived(listing, LOOKS)
     log.info("%s: %s", params.dataset.source, "clips have arrived" if new else "nothing new")
     return 0 if new else NOTHING_TO_DO
-
-
-if __name__ == "__main__":
-    sys.exit(main())

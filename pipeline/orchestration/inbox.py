@@ -3,25 +3,23 @@
 $PARAMS holds the DAG's form. Each choice of method, style and size has a folder of its own in the
 outbox. A video is done once its record is there, be it of a result or of the reason against one.
 
-    python -m pipeline.orchestration.inbox find         # print what is to be done, in batches
-    python -m pipeline.orchestration.inbox paint '["a.avi", "b.avi"]'
-    python -m pipeline.orchestration.inbox sum-up       # all records as manifest.json
+    python -m pipeline inbox find         # print what is to be done, in batches
+    python -m pipeline inbox stylize '["a.avi", "b.avi"]'
+    python -m pipeline inbox summarize    # all records as manifest.json
 """
 
 import json
 import logging
 import math
-import os
 import sys
 import time
-from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline.dataset.clips import is_video
-from pipeline.errors import ClipError, PipelineError, StyleError
+from pipeline.errors import ClipError, StyleError
 from pipeline.files import write_text
 from pipeline.orchestration.worktree import NOTHING_TO_DO
 from pipeline.params import Params, load_params
@@ -158,36 +156,15 @@ def read_order(form: Mapping[str, Any]) -> Order:
     return Order(**{**form, **paths})
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run one action; the exit status is 1 after an error that people can mend."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    try:
-        return _act(_parser().parse_args(arguments), read_order(json.loads(os.environ["PARAMS"])))
-    except PipelineError as error:
-        log.error("%s", error)  # noqa: TRY400 - these errors explain themselves
-        return 1
-
-
-def _act(options: Namespace, order: Order) -> int:
-    if options.action == "find":
+def run(action: str, names: list[str], form: Mapping[str, Any]) -> int:
+    """Act on the inbox that the form names; the exit status."""
+    order = read_order(form)
+    if action == "find":
         batches = find(order)
         sys.stdout.write(json.dumps(batches))  # the last line: what Airflow hands on
         return 0 if batches else NOTHING_TO_DO
-    if options.action == "paint":
-        paint(order, json.loads(options.names), load_params(Path("params.yaml")))
+    if action == "stylize":
+        paint(order, names, load_params(Path("params.yaml")))
     else:
         sum_up(order)
     return 0
-
-
-def _parser() -> ArgumentParser:
-    parser = ArgumentParser(prog="python -m pipeline.orchestration.inbox", description=__doc__)
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    actions.add_parser("find")
-    actions.add_parser("paint").add_argument("names", help="a JSON list")
-    actions.add_parser("sum-up")
-    return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

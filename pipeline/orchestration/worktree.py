@@ -4,10 +4,10 @@ A work tree is a clone of what is committed, on a branch of its own. It shares D
 reusable pieces in .state with the project that it was cloned from, so that it remakes nothing. With
 $RETRAIN_REPOSITORY set, each machine of a run has a work tree of its own (handover.py).
 
-    python -m pipeline.orchestration.worktree make TREE         # $PARAMS: {"dataset.split": 2}
-    python -m pipeline.orchestration.worktree stage TREE NAME
-    python -m pipeline.orchestration.worktree promote TREE
-    python -m pipeline.orchestration.worktree publish TREE
+    python -m pipeline worktree make TREE         # $PARAMS: {"dataset.split": 2}
+    python -m pipeline worktree stage TREE NAME
+    python -m pipeline worktree promote TREE
+    python -m pipeline worktree publish TREE
 """
 
 import json
@@ -16,14 +16,12 @@ import os
 import shutil
 import subprocess
 import sys
-from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from pipeline.errors import PipelineError
 from pipeline.orchestration.graph import read_graph
 from pipeline.orchestration.handover import (
     alone_in,
@@ -231,40 +229,16 @@ def _where_to_look() -> str:
     return f"{Path('results/report.html').absolute().as_uri()}\nMLflow: {mlflow}"
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run one action; the exit status is 1 after an error that people can mend."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    try:
-        return _act(_parser().parse_args(arguments))
-    except PipelineError as error:
-        log.error("%s", error)  # noqa: TRY400 - these errors explain themselves
-        return 1
-
-
-def _act(options: Namespace) -> int:
-    project, tree = Path.cwd(), options.tree.absolute()
-    if options.action == "make":
-        make(project, tree, json.loads(os.environ.get("PARAMS", "{}")))
+def run(action: str, tree: Path, name: str, values: Mapping[str, object]) -> int:
+    """Act on the work tree `tree` of the project in the working directory; the exit status."""
+    project, tree = Path.cwd(), tree.absolute()
+    if action == "make":
+        make(project, tree, values)
         return 0
     enter(project, tree)
-    if options.action == "stage":
-        return stage(options.name)
-    if options.action == "promote":
+    if action == "stage":
+        return stage(name)
+    if action == "promote":
         return promote()
     publish()
     return 0
-
-
-def _parser() -> ArgumentParser:
-    parser = ArgumentParser(prog="python -m pipeline.orchestration.worktree", description=__doc__)
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    for name in ("make", "stage", "promote", "publish"):
-        action = actions.add_parser(name)
-        action.add_argument("tree", type=Path)
-        if name == "stage":
-            action.add_argument("name")
-    return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

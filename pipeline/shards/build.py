@@ -4,6 +4,8 @@ The unit of work is a shard: its clips and the settings go to a worker, both fil
 a folder named by the hash of what they were made from. What is there already is not made again.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import logging
@@ -16,6 +18,7 @@ from concurrent.futures import Executor, as_completed
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -23,15 +26,17 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from pipeline.errors import ClipError
-from pipeline.params import Extract
-from pipeline.shards import crc32c, parquet, schema, tfrecord
+from pipeline.files import code_hash
+from pipeline.shards import parquet, tfrecord
 from pipeline.shards.schema import Record
 from pipeline.video import decode, flow
+
+if TYPE_CHECKING:
+    from pipeline.params import Extract
 
 log = logging.getLogger(__name__)
 
 FORMATS = ("rgb.tfrecord", "flow.tfrecord", "parquet")
-MODULES = (crc32c, decode, flow, parquet, schema, tfrecord)  # what a shard's bytes hang on
 _SUMMARY = "summary.json"
 _UNFINISHED = ".part"
 
@@ -202,10 +207,8 @@ def _key(clips: list[Clip], settings: Extract) -> str:
 @cache
 def _code() -> str:
     """Hash of the code that makes a shard's bytes, and of the libraries that it calls."""
-    digest = hashlib.sha256(repr((cv2.__version__, np.__version__, pa.__version__)).encode())
-    for path in (__file__, *(str(module.__file__) for module in MODULES)):
-        digest.update(Path(path).read_bytes())
-    return digest.hexdigest()
+    libraries = (cv2.__version__, np.__version__, pa.__version__)
+    return hashlib.sha256(repr((libraries, code_hash(__name__))).encode()).hexdigest()
 
 
 def _link(source: Path, target: Path) -> None:

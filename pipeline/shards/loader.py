@@ -6,15 +6,20 @@ set fit into `memory`: then each is decoded once and kept. Everything drawn at r
 of seed and epoch, so that training can go on at any epoch as if it had never stopped.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
 
 from pipeline.errors import ShardError
-from pipeline.params import Stream
 from pipeline.shards.augment import DRAWS, Augmentation, Window, augmented, centred, mirrored
+
+if TYPE_CHECKING:
+    from pipeline.params import Stream
 
 MEMORY = 4 << 30  # bytes of decoded pictures that a data set may keep
 # Records from disk held to be shuffled: shards come in another order every epoch, and each is a

@@ -1,17 +1,21 @@
 """Records as Parquet: what everything but training reads."""
 
+from __future__ import annotations
+
 from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.params import Extract
 from pipeline.shards.schema import TYPES, Record, arrow_schema
+
+if TYPE_CHECKING:
+    from pipeline.params import Extract
 
 ROW_GROUP_BYTES = 8 << 20  # what a reader must hold at once
 

@@ -1,12 +1,17 @@
 """What a shard holds: one record a clip, whole in Parquet and by stream in TFRecord."""
 
+from __future__ import annotations
+
 import json
 import typing
 from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from pipeline.params import Extract, Stream
+if TYPE_CHECKING:
+    from pipeline.params import Extract, Stream
+
 
 VERSION = 2
 # A TFRecord file holds what one stream needs: training reads nothing that it does not use.

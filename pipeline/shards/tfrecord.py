@@ -3,11 +3,13 @@
 Written without TensorFlow, whose import costs a worker process as much as a dozen clips.
 """
 
+from __future__ import annotations
+
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from google.protobuf import (  # type: ignore[import-untyped]
     descriptor_pb2,
@@ -17,9 +19,11 @@ from google.protobuf import (  # type: ignore[import-untyped]
 )
 
 from pipeline.errors import ShardError
-from pipeline.params import Stream
 from pipeline.shards.crc32c import masked_crc32c
 from pipeline.shards.schema import FEATURES, TYPES, Record
+
+if TYPE_CHECKING:
+    from pipeline.params import Stream
 
 _BYTES, _FLOATS = tuple[bytes, ...], tuple[float, ...]
 

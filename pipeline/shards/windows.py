@@ -1,18 +1,22 @@
 """What train and evaluate feed to a model: windows of the clips of a split, as params.yaml says."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
 from pipeline.dataset.catalogue import class_names, groups, labels, read_catalogue
 from pipeline.errors import ParamsError, ShardError
-from pipeline.params import Model, Params, Stream
 from pipeline.paths import CATALOGUE, SHARDS
 from pipeline.shards.loader import evaluation_windows, training_windows
+
+if TYPE_CHECKING:
+    from pipeline.params import Model, Params, Stream
 
 
 class Windows:

@@ -1,14 +1,19 @@
 """Where shards are made: processes here, or a Dask cluster that shares this file system."""
 
+from __future__ import annotations
+
 import logging
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from pipeline.errors import ShardError
-from pipeline.params import Machine
 from pipeline.video.pool import process_pool
+
+if TYPE_CHECKING:
+    from pipeline.params import Machine
 
 log = logging.getLogger(__name__)
 

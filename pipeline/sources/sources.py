@@ -1,14 +1,18 @@
 """Where clips come from: drawn here, downloaded, or a path. After this, all is the same code."""
 
+from __future__ import annotations
+
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pipeline.dataset.clips import Classes, Clip, UnreachableError, choose_classes
-from pipeline.params import Dataset, Machine
 from pipeline.sources.folder import FolderSource
 from pipeline.sources.sample import sample
+
+if TYPE_CHECKING:
+    from pipeline.params import Dataset, Machine
 
 
 class Source(Protocol):

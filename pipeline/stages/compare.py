@@ -1,10 +1,12 @@
 """compare: put all models, and the fusions of their streams, into one table and one report."""
 
+from __future__ import annotations
+
 import json
 import logging
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.evaluation.contenders import Contender, Pair, Summary, paired, summarized
 from pipeline.evaluation.mistakes import confused_pairs, most_mistaken
@@ -16,7 +18,6 @@ from pipeline.evaluation.predictions import (
     most_confused,
     read_predictions,
 )
-from pipeline.params import Params
 from pipeline.paths import EVALUATE, EXPLORE, GALLERY, RESULTS, SHARDS, TRAIN
 from pipeline.report import (
     comparison,
@@ -36,6 +37,9 @@ from pipeline.report.models_part import Judged
 from pipeline.report.understanding import Looked
 from pipeline.shards.parquet import find_records
 from pipeline.video.flow import encode_jpeg
+
+if TYPE_CHECKING:
+    from pipeline.params import Params
 
 log = logging.getLogger(__name__)
 

@@ -1,13 +1,18 @@
 """download: bring the chosen clips here, or note where they are."""
 
+from __future__ import annotations
+
 import json
 import logging
+from typing import TYPE_CHECKING
 
 from pipeline.dataset.clips import Clip
 from pipeline.files import link, write_text
-from pipeline.params import Params
 from pipeline.paths import CLIPS, STATE
 from pipeline.sources.sources import open_source
+
+if TYPE_CHECKING:
+    from pipeline.params import Params
 
 log = logging.getLogger(__name__)
 

@@ -1,9 +1,11 @@
 """evaluate: judge one trained model on the test split."""
 
+from __future__ import annotations
+
 import json
 import logging
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 
@@ -19,11 +21,13 @@ from pipeline.evaluation.predictions import (
     write_predictions,
 )
 from pipeline.models import build
-from pipeline.params import Params
 from pipeline.paths import EVALUATE, TRAIN
 from pipeline.report import activation, confusion
 from pipeline.shards.windows import Windows
 from pipeline.video.flow import encode_jpeg
+
+if TYPE_CHECKING:
+    from pipeline.params import Params
 
 log = logging.getLogger(__name__)
 

@@ -1,10 +1,13 @@
 """explore: what the clips look like, as figures, numbers and a report to read."""
 
+from __future__ import annotations
+
 import json
 import logging
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,13 +15,15 @@ from tqdm import tqdm
 
 from pipeline.dataset.catalogue import read_catalogue
 from pipeline.files import write_text
-from pipeline.params import Params
 from pipeline.paths import CATALOGUE, EXPLORE, SHARDS
 from pipeline.report import data_figures, data_part, exploration, html
 from pipeline.shards.parquet import read_parquet
 from pipeline.shards.schema import Record
 from pipeline.video.decode import Picture
 from pipeline.video.flow import encode_jpeg
+
+if TYPE_CHECKING:
+    from pipeline.params import Params
 
 log = logging.getLogger(__name__)
 

@@ -1,12 +1,14 @@
 """extract: decode clips into shards of frames and flow."""
 
+from __future__ import annotations
+
 import json
 import logging
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.dataset.catalogue import kept, read_catalogue
-from pipeline.params import Params
 from pipeline.paths import CATALOGUE, SHARDS, STATE
 from pipeline.shards.build import (
     Clip,
@@ -17,6 +19,9 @@ from pipeline.shards.build import (
     plan_shards,
 )
 from pipeline.shards.workers import open_executor
+
+if TYPE_CHECKING:
+    from pipeline.params import Params
 
 log = logging.getLogger(__name__)
 

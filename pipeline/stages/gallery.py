@@ -1,18 +1,19 @@
 """gallery: paint the same clips by every method, judge them, and put them side by side."""
 
+from __future__ import annotations
+
 import json
 import logging
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
 from pipeline.dataset.catalogue import labels, read_catalogue
 from pipeline.files import write_text
-from pipeline.params import Params
 from pipeline.paths import CATALOGUE, GALLERY, STYLE
 from pipeline.style.features import load_features
 from pipeline.style.feedforward import FeedForward, load_generator
@@ -23,6 +24,9 @@ from pipeline.style.perceptual import PerceptualLoss
 from pipeline.style.temporal import to_image
 from pipeline.video.decode import Picture, first_frames
 from pipeline.video.pictures import contact_sheet
+
+if TYPE_CHECKING:
+    from pipeline.params import Params
 
 log = logging.getLogger(__name__)
 

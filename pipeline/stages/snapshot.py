@@ -1,16 +1,21 @@
 """snapshot: list what the source holds; everything after it runs only if that list changed."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.dataset.clips import UnreachableError
 from pipeline.errors import SourceError
 from pipeline.files import write_text
-from pipeline.params import Dataset, Params
 from pipeline.paths import SNAPSHOT, STATE
 from pipeline.sources.sources import open_source
+
+if TYPE_CHECKING:
+    from pipeline.params import Dataset, Params
 
 log = logging.getLogger(__name__)
 

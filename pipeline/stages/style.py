@@ -1,19 +1,20 @@
 """style: train one network that paints; write it down with its record, history and pictures."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import logging
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import keras
 
 from pipeline.dataset.catalogue import groups, labels, read_catalogue
 from pipeline.errors import ParamsError
-from pipeline.files import folder_hash, write_text
-from pipeline.params import CycleGan, Fast, Params, Style
+from pipeline.files import code_hash, content_hash, write_text
 from pipeline.paths import CATALOGUE, SHARDS, STATE, STYLE
 from pipeline.style.crops import Crops
 from pipeline.style.cyclegan import CycleGanLearner
@@ -26,13 +27,14 @@ from pipeline.style.images import picture_hash, shrink
 from pipeline.style.networks import discriminator, generator
 from pipeline.style.perceptual import PerceptualLoss
 from pipeline.style.temporal import to_image
-from pipeline.tracking.address import tracking_uri
-from pipeline.tracking.live import LiveRun
-from pipeline.tracking.trained import content_hash
 from pipeline.training.hardware import use_threads
+from pipeline.training.observer import Observe, unobserved
 from pipeline.training.record import circumstances, write_history
 from pipeline.video.decode import Picture
 from pipeline.video.pictures import contact_sheet
+
+if TYPE_CHECKING:
+    from pipeline.params import CycleGan, Fast, Params, Style
 
 log = logging.getLogger(__name__)
 
@@ -41,11 +43,13 @@ SHOWN = 8  # held-out photographs in the sample grid
 SAMPLE = (128, 96)  # their width and height there
 WIDTHS, BLOCKS = (8, 24, 48), 4  # of generators: 10 frames a second at 320×240 on two cores
 JUDGE = 24  # channels of the discriminators' first layer
-CODE = ("data", "models", "shards", "style", "video")
 
 
-def run(params: Params, style: str) -> None:
-    """Write data/style/STYLE/{model.keras,record.json,history.csv,style.png,samples.png}."""
+def run(params: Params, style: str, *, observe: Observe = unobserved) -> None:
+    """Write data/style/STYLE/{model.keras,record.json,history.csv,style.png,samples.png}.
+
+    `observe` is given what is known before training, and sees the metrics as they are measured.
+    """
     if style not in params.styles:
         raise ParamsError(f"styles has no {style!r}; params.yaml lists {', '.join(params.styles)}")
     use_threads(params.machine.threads)
@@ -59,9 +63,9 @@ def run(params: Params, style: str) -> None:
     learner = _learner(params, row, photos, paintings)
     known = _known(params, style, photos, paintings)
     state = STATE / "style" / known["key"][:16]
-    with LiveRun(known, tracking_uri=tracking_uri()) as live:
+    with observe(known) as observer:
         steps = getattr(params, row.method).steps
-        training = fit(learner, steps=steps, state=state, on_row=live.on_epoch)
+        training = fit(learner, steps=steps, state=state, on_row=observer.on_epoch)
     _write(folder, learner.network, known, training)
     cv2.imwrite(str(folder / "style.png"), paintings.training[0])
     cv2.imwrite(str(folder / "samples.png"), _samples(learner.network, photos.held_out))
@@ -135,7 +139,7 @@ def _known(params: Params, style: str, photos: Domain, paintings: Domain) -> dic
     }
     if row.method == "fast":
         made_of["features_hash"] = content_hash(Path(params.stylize.features))
-    code = [folder_hash(Path(__file__).parents[1] / package, "*.py") for package in CODE]
+    code = code_hash(__name__)
     key = hashlib.sha256(json.dumps([made_of, code], sort_keys=True).encode()).hexdigest()
     return {
         "key": key,

@@ -1,11 +1,13 @@
 """subset: check every clip by decoding it, and write the catalogue with its splits."""
 
+from __future__ import annotations
+
 import json
 import logging
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.dataset.catalogue import build_catalogue, write_catalogue
 from pipeline.dataset.inspection import Finding, inspect
@@ -17,8 +19,10 @@ from pipeline.dataset.splits import (
     read_groups,
 )
 from pipeline.files import write_text
-from pipeline.params import Dataset, Params
 from pipeline.paths import CATALOGUE, CLIPS, STATE
+
+if TYPE_CHECKING:
+    from pipeline.params import Dataset, Params
 
 log = logging.getLogger(__name__)
 

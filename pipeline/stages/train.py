@@ -1,39 +1,43 @@
 """train: train one model of params.yaml; write it down with its record and its history."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import logging
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import tensorflow as tf
 
 from pipeline.errors import TrainingError
-from pipeline.evaluation.cost import gflops
-from pipeline.files import folder_hash, write_text
+from pipeline.files import code_hash, content_hash, files_hash, write_text
 from pipeline.models import build
-from pipeline.params import Params
+from pipeline.models.flops import gflops
 from pipeline.paths import SHARDS, STATE, TRAIN
 from pipeline.shards.windows import Windows
-from pipeline.tracking.address import tracking_uri
-from pipeline.tracking.live import LiveRun
-from pipeline.tracking.trained import content_hash
 from pipeline.training.data_parallel import divide_threads
 from pipeline.training.fit import Training, fit
 from pipeline.training.hardware import precision
+from pipeline.training.observer import Observe, unobserved
 from pipeline.training.record import circumstances, write_history
 from pipeline.training.warm_start import take_weights
+
+if TYPE_CHECKING:
+    from pipeline.params import Params
 
 log = logging.getLogger(__name__)
 
 VALIDATION_WINDOWS = 2
-CODE = ("data", "models", "shards", "training")
 
 
-def run(params: Params, model: str) -> None:
-    """Write data/train/MODEL/{model.keras,record.json,history.csv}."""
+def run(params: Params, model: str, *, observe: Observe = unobserved) -> None:
+    """Write data/train/MODEL/{model.keras,record.json,history.csv}.
+
+    `observe` is given what is known before training, and sees each epoch's metrics.
+    """
     divide_threads(params.machine.threads)
     keras.config.set_dtype_policy(precision())
     windows = Windows(params, model)
@@ -50,7 +54,7 @@ def run(params: Params, model: str) -> None:
     if earlier := _earlier(params, model):
         take_weights(network, earlier)
     state = STATE / "train" / known["key"][:16]
-    with LiveRun(known, tracking_uri=tracking_uri()) as live:
+    with observe(known) as observer:
         training = fit(
             network,
             train=windows.training,
@@ -58,7 +62,7 @@ def run(params: Params, model: str) -> None:
             validation=_validation(windows) if windows.validates else None,
             settings=params.train,
             state=state,
-            on_epoch=live.on_epoch,
+            on_epoch=observer.on_epoch,
         )
     _write(TRAIN / model, network, known, training)
     shutil.rmtree(state)
@@ -97,12 +101,12 @@ def _known(params: Params, model: str, windows: Windows) -> dict[str, Any]:
     made_of = {
         **row,
         "params": params.train.model_dump(),
-        "dataset_hash": folder_hash(SHARDS, "*.tfrecord"),
+        "dataset_hash": files_hash(SHARDS.glob("*.tfrecord")),
         "clips": windows.fingerprint,
         "backbone_hash": content_hash(backbone) if backbone.is_file() else "",
         "warm_start_hash": content_hash(earlier) if earlier else "",
     }
-    code = [folder_hash(Path(__file__).parents[1] / package, "*.py") for package in CODE]
+    code = code_hash(__name__)
     key = hashlib.sha256(json.dumps([made_of, code], sort_keys=True).encode()).hexdigest()
     return {
         "key": key,

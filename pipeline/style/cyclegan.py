@@ -4,16 +4,20 @@ Zhu et al., "Unpaired image-to-image translation using cycle-consistent adversar
 (2017). Domain 0 are photographs, domain 1 paintings; a pair is always in that order.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from pipeline.params import CycleGan
 from pipeline.style.crops import Batch, Crops
+
+if TYPE_CHECKING:
+    from pipeline.params import CycleGan
 
 
 def adversarial_loss(verdicts: Any) -> Any:

@@ -3,14 +3,18 @@
 Johnson et al., "Perceptual losses for real-time style transfer and super-resolution" (2016).
 """
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import keras
 import tensorflow as tf
 
-from pipeline.params import Fast
 from pipeline.style.crops import Crops
 from pipeline.style.perceptual import PerceptualLoss
+
+if TYPE_CHECKING:
+    from pipeline.params import Fast
 
 SHIFT = 4  # pixels, at most, that a picture is moved by for the stability loss
 NOISE = 0.03  # standard deviation of what is added to it

@@ -1,17 +1,22 @@
 """Neural style transfer as params.yaml sets it, for pictures and videos of any size."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from itertools import tee
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 
-from pipeline.params import Stylize
 from pipeline.style.features import load_features
 from pipeline.style.images import shrink
 from pipeline.style.temporal import paint_frames, to_image, to_picture
 from pipeline.style.transfer import Image, Prior, StyleTransfer, Weights, with_colours_of
 from pipeline.video.decode import Picture
+
+if TYPE_CHECKING:
+    from pipeline.params import Stylize
 
 
 class NeuralStyle:

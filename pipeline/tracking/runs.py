@@ -30,12 +30,12 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.types import Schema, TensorSpec
 
+from pipeline.files import content_hash
 from pipeline.tracking.store import connect, create_run, epochs_of, runs_of
 from pipeline.tracking.trained import (
     FINGERPRINT,
     SECONDS,
     Trained,
-    content_hash,
     experiment_of,
     params_of,
     read_trained,

@@ -12,6 +12,8 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
+from pipeline.files import content_hash
+
 KEY = "pipeline.key"
 FINGERPRINT = "pipeline.fingerprint"
 EPOCH = "epoch/"  # begins the names of metrics with a value an epoch
@@ -146,9 +148,3 @@ def _fingerprint(paths: list[Path]) -> str:
     for path in paths:
         digest.update(f"{path.name} {content_hash(path)}\n".encode())
     return digest.hexdigest()
-
-
-def content_hash(path: Path) -> str:
-    """SHA-256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,12 +1,14 @@
 """Resumable training loop with weight averaging and early stopping."""
 
+from __future__ import annotations
+
 import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -14,11 +16,13 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from pipeline.errors import TrainingError
-from pipeline.params import Train
 from pipeline.training.checkpoints import load_checkpoint, save_checkpoint
 from pipeline.training.data_parallel import data_parallel
 from pipeline.training.ema import MovingAverage
 from pipeline.training.mixup import mixed
+
+if TYPE_CHECKING:
+    from pipeline.params import Train
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +129,7 @@ class Learner:
         self._traced_check = tf.function(self._check, input_signature=batch)
 
     def epoch(
-        self, batches: Iterator[Any], validation: tf.data.Dataset | None, bar: "tqdm[Any]"
+        self, batches: Iterator[Any], validation: tf.data.Dataset | None, bar: tqdm[Any]
     ) -> Metrics:
         """One epoch of steps, then validation of the averaged weights; adds a row of history."""
         started = time.perf_counter()
@@ -163,7 +167,7 @@ class Learner:
         """Give the model its best weights."""
         self.model.set_weights(self.best)
 
-    def _steps(self, batches: Iterator[Any], bar: "tqdm[Any]") -> Metrics:
+    def _steps(self, batches: Iterator[Any], bar: tqdm[Any]) -> Metrics:
         """The means over an epoch's batches."""
         rows: list[dict[str, tf.Tensor]] = []
         for _ in range(self.steps_per_epoch):
@@ -252,7 +256,7 @@ def _optimizer(
     return optimizer
 
 
-def _progress_bar(learner: Learner, epochs: int) -> "tqdm[Any]":
+def _progress_bar(learner: Learner, epochs: int) -> tqdm[Any]:
     steps = learner.steps_per_epoch
     return tqdm(
         desc=learner.model.name,

@@ -1,15 +1,20 @@
 """Decode a clip once, in order, and keep the frames that fall on a fixed rate in time."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ClipError
-from pipeline.params import Extract
+
+if TYPE_CHECKING:
+    from pipeline.params import Extract
 
 Picture = NDArray[np.uint8]
 

@@ -2,7 +2,8 @@ import keras
 import pytest
 from keras import layers
 
-from pipeline.evaluation.cost import gflops, latency_ms
+from pipeline.evaluation.cost import latency_ms
+from pipeline.models.flops import gflops
 from pipeline.models import build
 from pipeline.models.layers import DepthwiseConv3D, fold_time, unfold_time
 
