@@ -21,6 +21,9 @@ RENAMED = {
     "train.average": "train.ema_momentum",
     "train.solved": "train.target_accuracy",
 }
+REMOVED = {
+    "evaluate.resamples": "intervals are computed, not resampled",
+}
 # It names a stage and a folder.
 ModelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_+-]*$")]
 
@@ -96,7 +99,6 @@ class Evaluate(Section):
     """How a trained model is judged."""
 
     windows: int = Field(ge=1)
-    resamples: int = Field(ge=100)
     lengths: list[Annotated[int, Field(ge=2)]] = []
 
 
@@ -225,6 +227,8 @@ def _explain(error: ValidationError) -> str:
 
 
 def _rule(key: str, message: str) -> str:
+    if key in REMOVED:
+        return f"remove it: {REMOVED[key]}"
     return f"it is now called {RENAMED[key]}" if key in RENAMED else message
 
 

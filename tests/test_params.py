@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pipeline.errors import ParamsError
-from pipeline.params import RENAMED, Params, load_params
+from pipeline.params import REMOVED, RENAMED, Params, load_params
 
 ROOT = Path(__file__).parents[1]
 COMMITTED = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
@@ -58,6 +58,13 @@ def test_a_renamed_key_is_refused_with_its_new_name(tmp_path, old, new):
     section, name = old.split(".")
     with pytest.raises(ParamsError, match=rf"{old}: it is now called {new} \(value: 0\.5\)"):
         load_params(changed(tmp_path, **{section: {name: 0.5}}))
+
+
+@pytest.mark.parametrize(("key", "reason"), REMOVED.items())
+def test_a_removed_key_is_refused_with_the_reason(tmp_path, key, reason):
+    section, name = key.split(".")
+    with pytest.raises(ParamsError, match=f"{key}: remove it: {reason}"):
+        load_params(changed(tmp_path, **{section: {name: 1}}))
 
 
 def test_all_errors_are_told_at_once(tmp_path):

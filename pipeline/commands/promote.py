@@ -3,9 +3,11 @@
 import json
 import logging
 from dataclasses import asdict
+from functools import partial
 
 from pipeline.errors import TrackingError
-from pipeline.evaluation.predictions import read_predictions, sign_flip
+from pipeline.evaluation.predictions import read_predictions
+from pipeline.evaluation.statistics import paired_permutation_test
 from pipeline.files import write_text
 from pipeline.params import Params
 from pipeline.paths import EVALUATE, PROMOTION, TRAIN
@@ -27,8 +29,9 @@ def run(params: Params) -> None:
         groups=dict(zip(clips, videos.groups.tolist(), strict=True)),
         right=dict(zip(clips, videos.correct.tolist(), strict=True)),
     )
+    test = partial(paired_permutation_test, alternative="greater")
     promotion = promote(
-        TRAIN / model, EVALUATE / model, answers, tracking_uri=tracking_uri(), test=sign_flip
+        TRAIN / model, EVALUATE / model, answers, tracking_uri=tracking_uri(), test=test
     )
     write_text(PROMOTION, json.dumps(asdict(promotion), indent=2) + "\n")
     log.info(promotion.verdict)

@@ -10,7 +10,8 @@ from itertools import combinations
 
 import numpy as np
 
-from pipeline.evaluation.predictions import Predictions, group_interval, sign_flip
+from pipeline.evaluation.predictions import Predictions
+from pipeline.evaluation.statistics import group_interval, paired_permutation_test
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Pair:
     p: float
 
 
-def summarized(contender: Contender, *, resamples: int) -> Summary:
+def summarized(contender: Contender) -> Summary:
     """Mean and range over the seeds; the interval is over groups, of the mean."""
     accuracies = [each.accuracy for each in contender.videos.values()]
     return Summary(
@@ -70,12 +71,12 @@ def summarized(contender: Contender, *, resamples: int) -> Summary:
         mean=float(np.mean(accuracies)),
         lowest=min(accuracies),
         highest=max(accuracies),
-        ci95=group_interval(contender.right, groups=contender.groups, resamples=resamples),
+        ci95=group_interval(contender.right, groups=contender.groups),
     )
 
 
 def paired(contenders: Sequence[Contender]) -> list[Pair]:
-    """Every two, once: a two-sided sign-flip test over the test groups."""
+    """Every two, once: a two-sided permutation test over the test groups."""
     return [_pair(one, other) for one, other in combinations(contenders, 2)]
 
 
@@ -85,4 +86,4 @@ def _pair(one: Contender, other: Contender) -> Pair:
     lead = one.right - other.right
     _, rows = np.unique(one.groups, return_inverse=True)
     by_group = np.bincount(rows, weights=lead)
-    return Pair(one.name, other.name, float(lead.mean()), sign_flip(by_group, two_sided=True))
+    return Pair(one.name, other.name, float(lead.mean()), paired_permutation_test(by_group))

@@ -1,4 +1,4 @@
-"""What a model predicted, and how good that is: accuracies, intervals over groups, confusion."""
+"""What a model predicted, and how good that is: accuracies and confusion."""
 
 import json
 from collections.abc import Sequence
@@ -52,45 +52,6 @@ def fuse(one: Predictions, other: Predictions) -> Predictions:
         raise ValueError("two models can be fused only over the same windows and classes")
     mean = (one.probabilities + other.probabilities) / 2
     return Predictions(one.classes, one.clips, one.groups, one.labels, mean)
-
-
-def interval(predictions: Predictions, *, resamples: int, seed: int = 0) -> tuple[float, float]:
-    """95 % interval of the accuracy, as `group_interval` draws it."""
-    return group_interval(
-        predictions.correct, groups=predictions.groups, resamples=resamples, seed=seed
-    )
-
-
-def group_interval(
-    right: np.ndarray, *, groups: np.ndarray, resamples: int, seed: int = 0
-) -> tuple[float, float]:
-    """95 % interval of the mean of `right`: percentiles of a bootstrap that draws whole groups.
-
-    `right` [N] is how right each clip was judged, 0..1. Clips of a group are near-duplicates, so
-    groups, not clips, are what chance drew.
-    """
-    _, rows = np.unique(groups, return_inverse=True)
-    totals, clips = np.bincount(rows, weights=right), np.bincount(rows)
-    drawn = np.random.default_rng(seed).integers(len(clips), size=(resamples, len(clips)))
-    means = totals[drawn].sum(axis=1) / clips[drawn].sum(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(low), float(high)
-
-
-def sign_flip(
-    leads: np.ndarray, *, two_sided: bool = False, flips: int = 10_000, seed: int = 0
-) -> float:
-    """How often chance alone brings as large a total lead: p of a paired sign-flip test.
-
-    `leads` [groups] is by how much one model is ahead of another in each group: were they equally
-    good, each might as well have the other sign. Two-sided: as large a lead of either.
-    """
-    signs = np.random.default_rng(seed).choice([-1, 1], size=(flips, len(leads)))
-    by_chance, lead = signs @ leads, leads.sum()
-    if two_sided:
-        by_chance, lead = np.abs(by_chance), np.abs(lead)
-    as_large = np.count_nonzero(by_chance >= lead - 1e-9)  # leads may be fractions
-    return float((as_large + 1) / (flips + 1))
 
 
 def confusion(predictions: Predictions) -> np.ndarray:

@@ -14,10 +14,10 @@ from pipeline.evaluation.predictions import (
     Predictions,
     examples,
     fuse,
-    interval,
     most_confused,
     read_predictions,
 )
+from pipeline.evaluation.statistics import group_interval
 from pipeline.paths import EVALUATE, EXPLORE, GALLERY, RESULTS, SHARDS, TRAIN
 from pipeline.report import (
     comparison,
@@ -49,7 +49,7 @@ def run(params: Params) -> None:
     judged = [[name] for name in params.models] + _fusions(params)
     rows = [_row(params, names) for names in judged]
     contenders = _contenders(rows, judged)
-    summaries = [summarized(each, resamples=params.evaluate.resamples) for each in contenders]
+    summaries = [summarized(each) for each in contenders]
     pairs = paired(contenders)
     RESULTS.mkdir(exist_ok=True)
     comparison.write_json(RESULTS / "comparison.json", rows)
@@ -153,7 +153,7 @@ def _row(params: Params, names: list[str]) -> Row:
         stream="+".join(params.models[name].stream for name in names),
         seed=params.models[names[0]].seed,
         backbone=Path(params.models[names[0]].backbone).name,  # a path is of one machine
-        **_accuracies(_answers(names), resamples=params.evaluate.resamples),
+        **_accuracies(_answers(names)),
         **_controlled(names),
         frames=records[0]["params"]["frames"],
         stride=records[0]["params"]["stride"],
@@ -182,12 +182,12 @@ _CLIPS = 8  # mistaken clips that the report shows
 _COSTS = ("parameters", "size_bytes", "train_seconds", "gflops")
 
 
-def _accuracies(windows: Predictions, *, resamples: int) -> dict[str, Any]:
+def _accuracies(windows: Predictions) -> dict[str, Any]:
     videos = windows.by_clip()
     return {
         "clip_accuracy": windows.accuracy,
         "video_accuracy": videos.accuracy,
-        "video_accuracy_ci95": interval(videos, resamples=resamples),
+        "video_accuracy_ci95": group_interval(videos.correct, groups=videos.groups),
         "test_clips": len(videos.clips),
         "test_groups": len(set(videos.groups.tolist())),
         "classes": len(videos.classes),

@@ -17,9 +17,9 @@ from pipeline.evaluation.predictions import (
     Predictions,
     class_accuracies,
     examples,
-    interval,
     write_predictions,
 )
+from pipeline.evaluation.statistics import group_interval
 from pipeline.models import build
 from pipeline.paths import EVALUATE, TRAIN
 from pipeline.report import activation, confusion
@@ -53,7 +53,7 @@ def run(params: Params, model: str) -> None:
     confusion.write_csv(folder / "confusion.csv", videos)
     confusion.figure(videos, title=model).savefig(folder / "confusion.png", dpi=120)
     _write_maps(folder / "activation", network, windows, examples(videos))
-    metrics = _metrics(params, predictions) | {
+    metrics = _metrics(predictions) | {
         "controls": {name: answers.accuracy for name, answers in controls.items()},
         "latency_ms": latency_ms(infer, windows.shape),
         "lengths": {
@@ -106,9 +106,9 @@ def _at_length(
     }
 
 
-def _metrics(params: Params, predictions: Predictions) -> dict[str, Any]:
+def _metrics(predictions: Predictions) -> dict[str, Any]:
     videos = predictions.by_clip()
-    low, high = interval(videos, resamples=params.evaluate.resamples)
+    low, high = group_interval(videos.correct, groups=videos.groups)
     return {
         "clip_accuracy": predictions.accuracy,
         "video_accuracy": videos.accuracy,

@@ -50,7 +50,7 @@ def tree(tmp_path):
         Contender("vgg_lstm, pretrained (rgb)", {0: videos(19)}),
         Contender("csn (rgb+flow)", {0: videos(20)}),
     ]
-    summaries = [summarized(each, resamples=100) for each in contenders]
+    summaries = [summarized(each) for each in contenders]
     write_json(tmp_path / "results/summary.json", summaries, paired(contenders))
     for name in MODELS:
         folder = tmp_path / "data/evaluate" / name / "controls"

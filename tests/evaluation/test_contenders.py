@@ -23,11 +23,12 @@ def videos(right, clips=CLIPS):
 
 def test_seeds_have_a_mean_a_range_and_an_interval_of_the_mean():
     three = Contender("csn (rgb)", {0: videos(20), 1: videos(16), 2: videos(18)})
-    summary = summarized(three, resamples=500)
+    summary = summarized(three)
     assert (summary.seeds, summary.lowest, summary.highest) == ((0, 1, 2), 0.8, 1.0)
     assert summary.mean == pytest.approx(0.9)
     low, high = summary.ci95
-    assert 0.7 < low < 0.9 < high <= 1
+    assert 0.5 < low < 0.75
+    assert 0.95 < high <= 1
 
 
 def test_a_clip_that_some_seeds_get_right_counts_as_their_share():
@@ -43,7 +44,7 @@ def test_every_two_are_tested_once_and_the_lead_is_the_first_ones():
     assert [(pair.one, pair.other) for pair in pairs] == [("a", "b"), ("a", "c"), ("b", "c")]
     assert [pair.difference for pair in pairs] == pytest.approx([-0.7, -0.8, -0.1])
     assert pairs[0].p < 0.05
-    assert pairs[2].p == pytest.approx(1, abs=0.01)  # one group can lean either way
+    assert pairs[2].p == 1  # one group can lean either way
 
 
 def test_different_clips_are_never_compared():

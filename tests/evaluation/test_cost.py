@@ -3,8 +3,8 @@ import pytest
 from keras import layers
 
 from pipeline.evaluation.cost import latency_ms
-from pipeline.models.flops import gflops
 from pipeline.models import build
+from pipeline.models.flops import gflops
 from pipeline.models.layers import DepthwiseConv3D, fold_time, unfold_time
 
 

@@ -1,11 +1,9 @@
-"""Accuracies, intervals and confusion against values worked out by hand."""
+"""Accuracies and confusion against values worked out by hand."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pipeline.evaluation.predictions import (
     Predictions,
@@ -13,11 +11,8 @@ from pipeline.evaluation.predictions import (
     confusion,
     examples,
     fuse,
-    group_interval,
-    interval,
     most_confused,
     read_predictions,
-    sign_flip,
     write_predictions,
 )
 
@@ -83,32 +78,6 @@ def test_most_confused_lists_mistakes_by_frequency_and_never_right_answers():
     assert most_confused(mistaken, 5) == [("a", "b", 2), ("b", "a", 1)]
 
 
-def test_the_interval_of_one_group_is_its_accuracy():
-    only = predictions([A, B], [0, 0], groups=["g", "g"])
-    assert interval(only, resamples=100) == (0.5, 0.5)
-
-
-def test_clips_of_one_group_widen_the_interval_as_if_they_were_one():
-    guesses, labels = [A] * 20 + [B] * 20, [0] * 40
-    alone = interval(predictions(guesses, labels), resamples=2000)
-    grouped = interval(
-        predictions(guesses, labels, groups=[f"g{i // 10}" for i in range(40)]), resamples=2000
-    )
-    assert grouped[1] - grouped[0] > 2 * (alone[1] - alone[0])
-
-
-@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, 5)), min_size=1))
-def test_the_interval_lies_in_0_to_1_and_is_the_same_every_time(rows):
-    some = predictions(
-        [(A, B, C)[guess] for guess, _, _ in rows],
-        [label for _, label, _ in rows],
-        groups=[f"g{group}" for _, _, group in rows],
-    )
-    low, high = interval(some, resamples=200)
-    assert 0 <= low <= high <= 1
-    assert (low, high) == interval(some, resamples=200)
-
-
 def test_predictions_come_back_from_disk_as_they_were(tmp_path: Path):
     path = tmp_path / "predictions.parquet"
     written = predictions([A, B], [0, 2], clips=["v", "w"], groups=["g", "h"])
@@ -117,32 +86,6 @@ def test_predictions_come_back_from_disk_as_they_were(tmp_path: Path):
     assert read.classes == written.classes
     for name in ("clips", "groups", "labels", "probabilities"):
         np.testing.assert_array_equal(getattr(read, name), getattr(written, name))
-
-
-def test_chance_brings_a_lead_in_few_groups_often_and_one_in_many_seldom():
-    many, few = np.r_[np.full(10, 3), np.zeros(10)], np.r_[np.full(2, 3), np.zeros(18)]
-    assert sign_flip(many) < 0.01
-    assert sign_flip(few) > 0.2
-    assert sign_flip(-many) == 1
-    assert sign_flip(np.zeros(20)) == 1
-
-
-def test_of_two_sides_either_model_may_lead():
-    leads = np.array([3, 2, 1, 1, 0, -1])
-    assert sign_flip(leads, two_sided=True) == sign_flip(-leads, two_sided=True)
-    assert sign_flip(leads, two_sided=True) == pytest.approx(2 * sign_flip(leads), rel=0.1)
-
-
-def test_with_few_groups_p_is_what_counting_all_signs_gives():
-    assert sign_flip(np.array([1 / 3, 1 / 3, 1 / 3])) == pytest.approx(1 / 8, abs=0.01)
-
-
-def test_the_interval_of_shares_shrinks_where_seeds_agree_less_with_chance():
-    groups = np.array([f"g{i}" for i in range(40)])
-    one_seed = group_interval(np.arange(40) % 2, groups=groups, resamples=2000)
-    halves = group_interval(np.full(40, 0.5), groups=groups, resamples=2000)
-    assert halves == (0.5, 0.5)
-    assert one_seed[0] < 0.4 < 0.6 < one_seed[1]
 
 
 def test_an_example_is_a_classes_first_clip_by_name():

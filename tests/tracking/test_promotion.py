@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,15 @@ from mlflow.exceptions import MlflowException
 
 from pipeline.commands.promote import run
 from pipeline.errors import TrackingError
-from pipeline.evaluation.predictions import Predictions, sign_flip, write_predictions
+from pipeline.evaluation.predictions import Predictions, write_predictions
+from pipeline.evaluation.statistics import paired_permutation_test
 from pipeline.params import load_params
 from pipeline.tracking.promotion import CHAMPION, MODEL, Answers, Promotion, leads_by_group, promote
 
 ROOT = Path(__file__).parents[2]
 GROUPS = 20
 CLIPS = 3  # of each group
+TEST = partial(paired_permutation_test, alternative="greater")
 Challenge = Callable[..., Promotion]
 
 
@@ -39,9 +42,7 @@ def challenge(trained: Callable[..., tuple[Path, Path]], store: str) -> Challeng
     """Train (not really) and promote a model with these answers."""
 
     def run(name: str, *wrong: int, **changes: Any) -> Promotion:
-        return promote(
-            *trained(name), answers(wrong, **changes), tracking_uri=store, test=sign_flip
-        )
+        return promote(*trained(name), answers(wrong, **changes), tracking_uri=store, test=TEST)
 
     return run
 
@@ -136,7 +137,7 @@ def test_an_absent_server_is_an_error_that_says_what_to_do(
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(TrackingError, match="promote again once it is back"):
-        promote(*trained(), answers(), tracking_uri="http://127.0.0.1:9", test=sign_flip)
+        promote(*trained(), answers(), tracking_uri="http://127.0.0.1:9", test=TEST)
 
 
 def test_leads_are_by_group_over_the_clips_that_both_judged() -> None:

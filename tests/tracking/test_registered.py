@@ -3,14 +3,14 @@
 import pytest
 
 from pipeline.errors import TrackingError
-from pipeline.evaluation.predictions import sign_flip
+from pipeline.evaluation.statistics import paired_permutation_test
 from pipeline.tracking.promotion import Answers, promote
 from pipeline.tracking.registered import fetch
 
 
 def test_a_registered_model_s_file_is_fetched(trained, store, tiny_model, tmp_path):
     answers = Answers(("A",), {"A/a": "A/g1"}, {"A/a": True})
-    promote(*trained("csn-rgb"), answers, tracking_uri=store, test=sign_flip)
+    promote(*trained("csn-rgb"), answers, tracking_uri=store, test=paired_permutation_test)
     for uri in ("models:/video-classification@champion", "models:/video-classification/1"):
         file = fetch(uri, tmp_path / "fetched", tracking_uri=store)
         assert file.suffix == ".keras"
