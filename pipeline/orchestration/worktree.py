@@ -22,6 +22,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from pipeline.errors import HandoverError
 from pipeline.orchestration.graph import read_graph
 from pipeline.orchestration.handover import (
     alone_in,
@@ -50,6 +51,7 @@ def make(project: Path, tree: Path, values: Mapping[str, object]) -> None:
     if tree.is_dir():
         log.info("%s is there already; the run goes on in it", tree)
         return
+    require_committed(project)
     branch = f"{BRANCHES}/{tree.name}"
     shared = repository()
     if shared and git("ls-remote", shared, f"refs/heads/{branch}", cwd=project):
@@ -67,6 +69,35 @@ def make(project: Path, tree: Path, values: Mapping[str, object]) -> None:
         if shared:
             begin(new)
     log.info("%s is at %s", tree, git("log", "-1", "--format=%h %s", cwd=tree))
+
+
+def require_committed(project: Path) -> None:
+    """Refuse a run from code that is not committed: it would get params of now, code of then."""
+    try:
+        root = git("rev-parse", "--show-toplevel", "--verify", "HEAD", cwd=project).splitlines()[0]
+    except subprocess.CalledProcessError as error:
+        raise HandoverError(
+            f"retrain needs a git repository with a commit, since its runs are clones of one, and "
+            f"{project} is none; `git init && git add --all && git commit` makes one"
+        ) from error
+    if not Path(root).samefile(project):
+        raise HandoverError(
+            f"retrain clones the git repository of the project, but {project} only lies in another "
+            f"one, {root}; `git init && git add --all && git commit` makes one of its own"
+        )
+    if changed := _uncommitted(project):
+        raise HandoverError(
+            "retrain runs the committed code, and these files have changes that are not committed: "
+            f"{', '.join(changed)}; commit or stash them, then trigger it again"
+        )
+
+
+def _uncommitted(project: Path) -> list[str]:
+    """Changed and new files among those that stages are made from."""
+    options = ("--porcelain", "-z", "--no-renames", "--untracked-files=all")
+    status = ("git", "status", *options, "--", "dvc.yaml", "pipeline")
+    listed = subprocess.run(status, cwd=project, capture_output=True, check=True).stdout
+    return [os.fsdecode(entry[3:]) for entry in listed.split(b"\0") if entry]
 
 
 def enter(project: Path, tree: Path) -> None:
@@ -113,7 +144,9 @@ def _share(project: Path, tree: Path) -> None:
     local = project / ".dvc/config.local"
     if local.is_file():
         shutil.copy(local, tree / ".dvc/config.local")
-    dvc("cache", "dir", "--quiet", "--local", dvc("cache", "dir", cwd=project), cwd=tree)
+    # Relative: DVC cannot write a path with letters that are not ASCII.
+    cache = os.path.relpath(dvc("cache", "dir", cwd=project), tree)
+    dvc("cache", "dir", "--quiet", "--local", cache, cwd=tree)
     (project / ".state").mkdir(exist_ok=True)
     (tree / ".state").symlink_to(project / ".state")
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipeline.__main__ import main
 from pipeline.errors import HandoverError
 from pipeline.orchestration import handover, worktree
 from pipeline.orchestration.handover import begin, hand_over, take_over
-from pipeline.orchestration.worktree import NOTHING_TO_DO, main
+from pipeline.orchestration.worktree import NOTHING_TO_DO
 
 ROOT = Path(__file__).parents[2]
 STAGES = """stages:
@@ -75,7 +76,7 @@ def test_machines_go_on_from_what_others_made(project, tmp_path, monkeypatch):
 
     def act(machine, action, *arguments):
         monkeypatch.chdir(machine)
-        return main([action, "trees/run", *arguments])
+        return main(["worktree", action, "trees/run", *arguments])
 
     assert act(first, "make") == 0
     assert act(second, "make") == 0

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import ParamsError
-from pipeline.orchestration.worktree import KEPT, NOTHING_TO_DO, clear, main, make
+from pipeline.__main__ import main
+from pipeline.errors import HandoverError, ParamsError
+from pipeline.orchestration.worktree import KEPT, NOTHING_TO_DO, clear, make
 from pipeline.params import load_params
 
 ROOT = Path(__file__).parents[2]
@@ -58,12 +59,12 @@ def commit(message):
 
 
 def run_both_stages():
-    return [main(["stage", ".", name]) for name in ("double", "compare")]
+    return [main(["worktree", "stage", ".", name]) for name in ("double", "compare")]
 
 
 def publish(verdict):
     Path("results/promotion.json").write_text(json.dumps({"verdict": verdict}))
-    assert main(["publish", "."]) == 0
+    assert main(["worktree", "publish", "."]) == 0
 
 
 def test_params_are_set_and_comments_stay(project):
@@ -97,6 +98,39 @@ def test_a_work_tree_that_exists_stays(project):
     make(project, project / "trees/a", {"dataset.split": 2})
     make(project, project / "trees/a", {"dataset.split": 3})
     assert load_params(project / "trees/a/params.yaml").dataset.split == 2
+
+
+@pytest.mark.parametrize("path", ["dvc.yaml", "pipeline/new.py"])
+def test_code_that_is_not_committed_is_refused_by_name(project, path):
+    (project / path).parent.mkdir(exist_ok=True)
+    with (project / path).open("a") as file:
+        file.write("# changed\n")
+    with pytest.raises(HandoverError, match=path):
+        make(project, project / "trees/a", {})
+    assert not (project / "trees").exists()
+
+
+def test_a_copy_without_git_is_told_that_retrain_needs_a_repository(project):
+    shutil.rmtree(project / ".git")
+    with pytest.raises(HandoverError, match="needs a git repository"):
+        make(project, project / "trees/a", {})
+
+
+def test_a_project_inside_another_repository_is_refused(project):
+    inner = project / "unpacked"
+    inner.mkdir()
+    with pytest.raises(HandoverError, match="only lies in another"):
+        make(inner, inner / "trees/a", {})
+
+
+@pytest.mark.parametrize("name", ["josé", "日本", "a b (1) 100%"])
+def test_a_project_may_lie_in_any_folder(project, name, monkeypatch):
+    moved = project.rename(project.with_name(name))
+    monkeypatch.chdir(moved)
+    make(moved, moved / "trees/a", {})
+    monkeypatch.chdir(moved / "trees/a")
+    assert run_both_stages() == [0, 0]
+    assert any((moved / ".dvc/cache").iterdir())
 
 
 def test_a_relative_source_means_the_same_folder(project):
@@ -149,7 +183,7 @@ def test_a_stage_that_fails_is_a_failure(project, monkeypatch):
     commit("break it")
     make(project, project / "trees/a", {})
     monkeypatch.chdir(project / "trees/a")
-    assert main(["stage", ".", "double"]) not in (0, NOTHING_TO_DO)
+    assert main(["worktree", "stage", ".", "double"]) not in (0, NOTHING_TO_DO)
 
 
 def test_what_a_run_made_is_a_branch_of_the_project(project, monkeypatch):
@@ -184,5 +218,5 @@ def test_with_a_remote_another_machine_need_not_run_what_is_done(project, monkey
     monkeypatch.chdir(other)
     make(other, other / "trees/b", {})
     monkeypatch.chdir(other / "trees/b")
-    assert main(["stage", ".", "double"]) == NOTHING_TO_DO
+    assert main(["worktree", "stage", ".", "double"]) == NOTHING_TO_DO
     assert Path("out/double").read_text() == "42\n"
