@@ -8,6 +8,7 @@ from threading import Thread
 from types import TracebackType
 from typing import Any, Self
 
+from pipeline.errors import TrackingError
 from pipeline.tracking.trained import epoch_metrics
 
 log = logging.getLogger(__name__)
@@ -60,14 +61,15 @@ class LiveRun:
         waiting, status = self._queue.get()
         # Here, after the first epoch: importing MLflow takes seconds, and tracing a model likewise,
         # so that both at once would fight for the interpreter.
-        from pipeline.tracking.session import FAILURES, Session
+        from pipeline.tracking.session import Session
+        from pipeline.tracking.store import FAILURES
 
         session = Session(self._record, self._tracking_uri)
         warned = False
         while True:
             try:
                 session.send(waiting, status)
-            except FAILURES as error:
+            except (*FAILURES, TrackingError) as error:
                 if not warned:
                     log.warning(
                         "MLflow at %s is away; training goes on: %s", self._tracking_uri, error

@@ -13,7 +13,7 @@ from mlflow.exceptions import MlflowException
 
 from pipeline.errors import TrackingError
 from pipeline.tracking.runs import upsert
-from pipeline.tracking.session import FAILURES
+from pipeline.tracking.store import FAILURES
 
 MODEL = "video-classification"
 CHAMPION = "champion"

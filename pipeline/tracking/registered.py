@@ -5,7 +5,7 @@ from pathlib import Path
 import mlflow
 
 from pipeline.errors import TrackingError
-from pipeline.tracking.session import FAILURES
+from pipeline.tracking.store import FAILURES
 
 
 def fetch(uri: str, folder: Path, *, tracking_uri: str) -> Path:

@@ -26,12 +26,11 @@ from mlflow.entities import (
     Run,
     RunTag,
 )
-from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.types import Schema, TensorSpec
 
 from pipeline.files import content_hash
-from pipeline.tracking.store import connect, create_run, epochs_of, runs_of
+from pipeline.tracking.store import FAILURES, connect, create_run, epochs_of, runs_of
 from pipeline.tracking.trained import (
     FINGERPRINT,
     SECONDS,
@@ -49,6 +48,13 @@ _FIGURES = "pipeline.figures"
 _BATCH = 1000  # metrics that MLflow takes at once
 
 
+def is_tracked(trained: Trained, tracking_uri: str) -> bool:
+    """Whether a run was completed from exactly these files; raises FAILURES."""
+    client, experiment = connect(tracking_uri, experiment_of(trained.record))
+    complete = f"tags.`{FINGERPRINT}` = '{trained.fingerprint}'"
+    return bool(client.search_runs([experiment], complete, max_results=1))
+
+
 def upsert(model_dir: Path, evaluation_dir: Path | None, *, tracking_uri: str) -> str | None:
     """Make or complete the model's run; its id, or None (and a warning) if MLflow is away."""
     trained = read_trained(model_dir, evaluation_dir)
@@ -58,7 +64,7 @@ def upsert(model_dir: Path, evaluation_dir: Path | None, *, tracking_uri: str) -
             client, experiment, trained.record, started=trained.started
         )
         _complete(client, run, trained)
-    except (MlflowException, OSError) as error:
+    except FAILURES as error:
         log.warning(
             "MLflow at %s did not take %s; `python -m pipeline track` will try again: %s",
             tracking_uri,

@@ -5,14 +5,9 @@ from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric
-from mlflow.exceptions import MlflowException
-from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.tracking.store import connect, create_run, epochs_of, runs_of
 from pipeline.tracking.trained import FINGERPRINT, experiment_of
-
-# What a store raises that is away, breaks off, or is a file on a full disk.
-FAILURES = (MlflowException, OSError, SQLAlchemyError)
 
 
 class Session:

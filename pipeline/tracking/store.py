@@ -8,9 +8,13 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities import Experiment, Run
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
-from pipeline.tracking.status import EXPERIMENT, database
-from pipeline.tracking.trained import EPOCH, KEY, params_of, tags_of
+from pipeline.tracking.database import database_path, prepare_database
+from pipeline.tracking.trained import EPOCH, EXPERIMENTS, KEY, params_of, tags_of
+
+# What a store raises that is away, breaks off, or is a file on a full disk.
+FAILURES = (MlflowException, OSError, SQLAlchemyError)
 
 # MLflow would say of every model that an environment made by `uv` has no pip, and urllib3 of every
 # epoch that the server is away, which is said once.
@@ -21,11 +25,11 @@ for _noisy in ("mlflow.utils.environment", "urllib3.connectionpool"):
 _KIND = {"mlflow.experimentKind": "custom_model_development"}
 
 
-def connect(tracking_uri: str, experiment: str = EXPERIMENT) -> tuple[MlflowClient, str]:
-    """A client, and the id of the experiment, which is made (as is a local store) if it is new."""
-    path = database(tracking_uri)
+def connect(tracking_uri: str, experiment: str = EXPERIMENTS["train"]) -> tuple[MlflowClient, str]:
+    """A client, and the id of the experiment; makes both it and a local store where missing."""
+    path = database_path(tracking_uri)
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        prepare_database(path)
     client = MlflowClient(tracking_uri, registry_uri=tracking_uri)
     artifacts = (path.absolute().parent / "artifacts").as_uri() if path is not None else None
     return client, _experiment(client, experiment, artifacts)

@@ -3,14 +3,16 @@
 import csv
 import json
 import shutil
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
 import keras
 import pytest
 from matplotlib.figure import Figure
+from mlflow import MlflowClient
+from mlflow.entities import ViewType
+
+from pipeline.tracking.database import prepare_database
 
 Folders = tuple[Path, Path]
 
@@ -120,10 +122,8 @@ def make_record(name: str) -> dict[str, object]:
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite store without runs; MLflow takes seconds to make one, a copy takes none."""
-    from mlflow import MlflowClient
-
     path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
+    prepare_database(path)
     return path
 
 
@@ -138,16 +138,30 @@ def store(tmp_path: Path, empty_store: Path) -> str:
 
 def contents(tracking_uri: str) -> dict[str, list[tuple[object, ...]]]:
     """All that a SQLite store holds about runs, deleted ones too, and the artifacts beside it."""
-    path = Path(tracking_uri.removeprefix("sqlite:///"))
-    queries = {
-        "runs": "SELECT run_uuid, name, status, start_time, end_time, lifecycle_stage FROM runs",
-        "metrics": "SELECT run_uuid, key, step, value, timestamp FROM metrics",
-        "params": "SELECT run_uuid, key, value FROM params",
-        "tags": "SELECT run_uuid, key, value FROM tags",
-        "models": "SELECT model_id, name, status, lifecycle_stage FROM logged_models",
-        "outputs": "SELECT source_id, destination_id FROM inputs",
+    client = MlflowClient(tracking_uri)
+    experiments = [each.experiment_id for each in client.search_experiments(ViewType.ALL)]
+    runs = client.search_runs(experiments, run_view_type=ViewType.ALL)
+    rows: dict[str, list[tuple[object, ...]]] = {
+        "runs": [tuple(sorted(dict(run.info).items(), key=str)) for run in runs],
+        "metrics": [
+            (run.info.run_name, metric.key, metric.step, metric.value, metric.timestamp)
+            for run in runs
+            for name in run.data.metrics
+            for metric in client.get_metric_history(run.info.run_id, name)
+        ],
+        "params": [(run.info.run_id, *item) for run in runs for item in run.data.params.items()],
+        "tags": [(run.info.run_id, *item) for run in runs for item in run.data.tags.items()],
+        "models": [
+            (model.model_id, model.name, str(model.status))
+            for model in client.search_logged_models(experiments)
+        ],
+        "outputs": [
+            (run.info.run_id, output.model_id)
+            for run in runs
+            for output in (run.outputs.model_outputs if run.outputs else [])
+        ],
     }
-    with closing(sqlite3.connect(path)) as connection:
-        rows = {name: sorted(connection.execute(query)) for name, query in queries.items()}
+    path = Path(tracking_uri.removeprefix("sqlite:///"))
     files = [file for file in (path.parent / "artifacts").rglob("*") if file.is_file()]
-    return rows | {"files": sorted((str(file), file.stat().st_size) for file in files)}
+    rows["files"] = [(str(file), file.stat().st_size) for file in files]
+    return {name: sorted(values, key=str) for name, values in rows.items()}

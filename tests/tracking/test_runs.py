@@ -18,8 +18,7 @@ from mlflow.exceptions import MlflowException
 
 from pipeline.style.networks import generator
 from pipeline.tracking.live import LiveRun
-from pipeline.tracking.runs import upsert
-from pipeline.tracking.status import is_tracked
+from pipeline.tracking.runs import is_tracked, upsert
 from pipeline.tracking.store import save_view
 from pipeline.tracking.trained import read_trained
 from tests.tracking.conftest import contents, history, make_record
@@ -111,12 +110,12 @@ def test_what_broke_off_is_completed(
     with monkeypatch.context() as patch:
         patch.setattr(MlflowClient, broken, die)
         assert upsert(*folders, tracking_uri=store) is None
-    assert not is_tracked(read_trained(*folders).fingerprint, store)
+    assert not is_tracked(read_trained(*folders), store)
     upsert(*folders, tracking_uri=store)
     assert only_run(store).info.status == "FINISHED"
     assert len(contents(store)["models"]) == len(contents(store)["outputs"]) == 1
     assert set(epochs(store).values()) == {1}
-    assert is_tracked(read_trained(*folders).fingerprint, store)
+    assert is_tracked(read_trained(*folders), store)
 
 
 def test_epochs_seen_live_are_not_logged_again(trained: Write, store: str) -> None:
@@ -183,7 +182,7 @@ def test_a_deleted_experiment_comes_back(trained: Write, store: str) -> None:
     upsert(*folders, tracking_uri=store)
     client = MlflowClient(store)
     client.delete_experiment(only_run(store).info.experiment_id)
-    assert not is_tracked(read_trained(*folders).fingerprint, store)
+    assert is_tracked(read_trained(*folders), store)
     assert upsert(*folders, tracking_uri=store) == only_run(store).info.run_id
 
 

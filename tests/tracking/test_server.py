@@ -18,8 +18,7 @@ import requests
 from mlflow import MlflowClient
 
 from pipeline.tracking.live import LiveRun
-from pipeline.tracking.runs import upsert
-from pipeline.tracking.status import is_tracked
+from pipeline.tracking.runs import is_tracked, upsert
 from pipeline.tracking.trained import read_trained
 from tests.tracking.conftest import contents, history, make_record
 
@@ -87,9 +86,9 @@ def server(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Itera
     running.kill()
 
 
-def times_logged(server: Server, run_id: str) -> Counter[tuple[object, ...]]:
-    """How often the run holds each metric of each epoch."""
-    return Counter(row[1:3] for row in contents(server.store)["metrics"] if row[0] == run_id)
+def times_logged(server: Server, name: str) -> Counter[tuple[object, ...]]:
+    """How often the run of that name holds each metric of each epoch."""
+    return Counter(row[1:3] for row in contents(server.store)["metrics"] if row[0] == name)
 
 
 def test_a_training_is_seen_live_and_completed_afterwards(server: Server, trained: Write) -> None:
@@ -102,14 +101,14 @@ def test_a_training_is_seen_live_and_completed_afterwards(server: Server, traine
     )
     assert run.data.metrics["epoch/loss"] == 1.1 / 2
     folders = trained()
-    fingerprint = read_trained(*folders).fingerprint
-    assert not is_tracked(fingerprint, server.uri)
+    files = read_trained(*folders)
+    assert not is_tracked(files, server.uri)
     assert upsert(*folders, tracking_uri=server.uri) == run.info.run_id
-    assert is_tracked(fingerprint, server.uri)
+    assert is_tracked(files, server.uri)
     before = contents(server.store)
     assert upsert(*folders, tracking_uri=server.uri) == run.info.run_id
     assert contents(server.store) == before
-    assert set(times_logged(server, run.info.run_id).values()) == {1}
+    assert set(times_logged(server, "csn-rgb").values()) == {1}
 
 
 def test_a_server_killed_during_training_loses_nothing(
@@ -124,16 +123,14 @@ def test_a_server_killed_during_training_loses_nothing(
         live.on_epoch(1, second)
         live.on_epoch(2, third)
     assert caplog.text.count(f"{server.uri} is away; training goes on") == 1
-    run_id = upsert(*trained("r2plus1d-rgb"), tracking_uri=server.store)
-    logged = times_logged(server, str(run_id))
+    upsert(*trained("r2plus1d-rgb"), tracking_uri=server.store)
+    logged = times_logged(server, "r2plus1d-rgb")
     assert {step for key, step in logged if key == "epoch/loss"} == {0, 1, 2}
     assert set(logged.values()) == {1}
 
 
 def metrics(server: Server, name: str) -> set[object]:
-    rows = contents(server.store)
-    runs = {row[0] for row in rows["runs"] if row[1] == name}
-    return {row[1] for row in rows["metrics"] if row[0] in runs}
+    return {row[1] for row in contents(server.store)["metrics"] if row[0] == name}
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

@@ -36,11 +36,11 @@ def test_trained_models_are_tracked_once(
     caplog.set_level(logging.INFO)
     run(repository)
     before = contents(STORE)
-    assert [row[1] for row in before["runs"]] == ["csn-rgb"]
+    assert {row[0] for row in before["metrics"]} == {"csn-rgb"}
     caplog.clear()
     run(repository)
     assert contents(STORE) == before
-    assert "1 of 1 networks were in MLflow" in caplog.text
+    assert "has 1 of 1 models" in caplog.text
 
 
 def test_an_absent_server_is_a_warning(
