@@ -38,12 +38,12 @@ def test_every_architecture_has_maps_over_time_in_0_to_1(architecture):
     windows = np.random.default_rng(0).uniform(0, 255, (2, *SHAPE)).astype(np.float32)
     maps = activation_maps(model, windows, np.array([0, 2]))
     assert maps.shape[0] == 2
-    assert maps.shape[1] == 4 if "lstm" in architecture else 1
+    assert maps.shape[1] == (4 if "lstm" in architecture else 1)
     assert maps.min() >= 0
     assert maps.max() <= 1
 
 
-def test_maps_hang_on_the_class_and_on_the_window_alone():
+def test_maps_depend_on_the_class_and_on_the_window_alone():
     model = build("resnet_lstm", input_shape=SHAPE, classes=3)
     windows = np.random.default_rng(0).uniform(0, 255, (2, *SHAPE)).astype(np.float32)
     both = activation_maps(model, windows, np.array([0, 2]))
