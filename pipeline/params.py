@@ -212,10 +212,15 @@ def load_params(path: Path) -> Params:
         raise ParamsError(f"{path} does not exist; run from the repository's root") from error
     except yaml.YAMLError as error:
         raise ParamsError(f"{path} is not valid YAML: {error}") from error
+    return validate_params(document, str(path))
+
+
+def validate_params(document: object, origin: str) -> Params:
+    """Check what a YAML reader made of params; a ParamsError lists what breaks which rule."""
     try:
         return Params.model_validate(document)
     except ValidationError as error:
-        raise ParamsError(f"{path} breaks these rules:\n{_explain(error)}") from error
+        raise ParamsError(f"{origin} breaks these rules:\n{_explain(error)}") from error
 
 
 def _explain(error: ValidationError) -> str:

@@ -20,9 +20,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from ruamel.yaml import YAML
-
 from pipeline.errors import HandoverError
+from pipeline.orchestration.form import apply_form, round_trip_yaml
 from pipeline.orchestration.graph import read_graph
 from pipeline.orchestration.handover import (
     alone_in,
@@ -52,6 +51,7 @@ def make(project: Path, tree: Path, values: Mapping[str, object]) -> None:
         log.info("%s is there already; the run goes on in it", tree)
         return
     require_committed(project)
+    params = _filled_params(project, values)
     branch = f"{BRANCHES}/{tree.name}"
     shared = repository()
     if shared and git("ls-remote", shared, f"refs/heads/{branch}", cwd=project):
@@ -65,7 +65,8 @@ def make(project: Path, tree: Path, values: Mapping[str, object]) -> None:
             git("fetch", "--quiet", "--prune", "origin", cwd=new)
         _share(project, new)
         _take_up_last_run(new)
-        _write_params(project, new, values)
+        (new / "params.yaml").write_text(params, encoding="utf-8")
+        _link_sources(project, new)
         if shared:
             begin(new)
     log.info("%s is at %s", tree, git("log", "-1", "--format=%h %s", cwd=tree))
@@ -151,44 +152,20 @@ def _share(project: Path, tree: Path) -> None:
     (tree / ".state").symlink_to(project / ".state")
 
 
-def _write_params(project: Path, tree: Path, values: Mapping[str, object]) -> None:
-    """Take params.yaml as it stands in `project`, comments and all, and set `values` in it."""
-    yaml = _yaml()
-    document = yaml.load(project / "params.yaml")
-    for name, value in values.items():
-        section, key = name.split(".")
-        document[section][key] = value
-    if warm_start := document["train"]["warm_start"]:
-        document["train"]["warm_start"] = str((project / warm_start).resolve())
-    yaml.dump(document, tree / "params.yaml")
-    _link_sources(project, tree)
+def _filled_params(project: Path, values: Mapping[str, object]) -> str:
+    """params.yaml as it stands in `project`, comments and all, with `values` set in it."""
+    text = (project / "params.yaml").read_text(encoding="utf-8")
+    filled = apply_form(text, values)
+    if warm_start := round_trip_yaml().load(filled)["train"]["warm_start"]:
+        absolute = str((project / warm_start).resolve())
+        filled = apply_form(filled, {"train.warm_start": absolute})
+    return filled
 
 
 def _link_sources(project: Path, tree: Path) -> None:
     dataset = load_params(tree / "params.yaml").dataset
     for path in (dataset.source, dataset.groups):
         _link(project, tree, path)
-
-
-def _yaml() -> YAML:
-    """Reads and writes YAML as people wrote it."""
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = 1000
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    yaml.representer.add_representer(
-        type(None), lambda self, _: self.represent_scalar("tag:yaml.org,2002:null", "null")
-    )
-    yaml.representer.add_representer(
-        float, lambda self, value: self.represent_scalar("tag:yaml.org,2002:float", _decimal(value))
-    )
-    return yaml
-
-
-def _decimal(value: float) -> str:
-    """1.0e-07 instead of 1e-07, which PyYAML takes for text."""
-    text = repr(value)
-    return text if "." in text else text.replace("e", ".0e")
 
 
 def _link(project: Path, tree: Path, path: str | None) -> None:

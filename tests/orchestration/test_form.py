@@ -1,0 +1,69 @@
+"""What people type into a run's form: set, or refused with what there is."""
+
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from pipeline.errors import ParamsError
+from pipeline.orchestration.form import apply_form
+
+TEXT = (Path(__file__).parents[2] / "params.yaml").read_text(encoding="utf-8")
+
+
+def filled(**values):
+    return YAML(typ="safe").load(apply_form(TEXT, values))
+
+
+def test_a_key_of_any_depth_is_set_and_nothing_else_changes():
+    expected = YAML(typ="safe").load(TEXT)
+    expected["models"]["csn-rgb"]["seed"] = 1
+    assert filled(**{"models.csn-rgb.seed": 1}) == expected
+
+
+def test_a_key_that_only_has_a_default_is_set():
+    document = filled(**{"models.vgg_lstm-rgb.backbone": "weights.h5"})
+    assert document["models"]["vgg_lstm-rgb"]["backbone"] == "weights.h5"
+
+
+def test_comments_stay():
+    assert "# official UCF101 split" in apply_form(TEXT, {"dataset.split": 2})
+
+
+@pytest.mark.parametrize(
+    ("values", "listed"),
+    [
+        ({"trian.epochs": 1}, "dataset, extract, train"),
+        ({"train.epoch": 1}, "frames, stride"),
+        ({"epochs": 1}, "dataset, extract, train"),
+        ({"models.csn.seed": 1}, "vgg_lstm-rgb, resnet_lstm-rgb"),
+        ({"train.epochs.x": 1}, "single value"),
+        ({"train": {"epochs": 1}}, "train.epochs"),
+        ({"": 1}, "dataset, extract, train"),
+    ],
+)
+def test_a_key_that_does_not_exist_is_refused_with_those_that_do(values, listed):
+    with pytest.raises(ParamsError, match=listed):
+        apply_form(TEXT, values)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("train.learning_rate", "1e-3", 0.001),
+        ("train.epochs", "7", 7),
+        ("dataset.split", "2", 2),
+        ("dataset.classes", "[Archery, Surfing]", ["Archery", "Surfing"]),
+        ("dataset.classes", "all", "all"),
+        ("dataset.source", "2024", "2024"),
+        ("stylize.keep_colours", "true", True),
+    ],
+)
+def test_a_value_typed_as_text_gets_the_type_of_its_key(name, text, value):
+    section, key = name.split(".")
+    assert filled(**{name: text})[section][key] == value
+
+
+def test_a_value_against_a_rule_is_refused_with_the_rule():
+    with pytest.raises(ParamsError, match=r"train\.epochs.*greater than or equal to 1"):
+        apply_form(TEXT, {"train.epochs": 0})
