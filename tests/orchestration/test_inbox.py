@@ -10,10 +10,11 @@ import cv2
 import numpy as np
 import pytest
 
+from pipeline.__main__ import main
 from pipeline.commands import stylize
 from pipeline.errors import ClipError, StyleError
 from pipeline.orchestration import inbox
-from pipeline.orchestration.inbox import find, main, paint, read_order, sum_up
+from pipeline.orchestration.inbox import find, paint, read_order, sum_up
 from pipeline.orchestration.worktree import NOTHING_TO_DO
 from pipeline.params import load_params
 
@@ -177,19 +178,19 @@ def test_what_is_not_there_is_said_before_anything_is_painted(form, missing):
 
 def test_find_prints_the_batches_last_or_is_nothing_to_do(order, form, monkeypatch, capsys):
     monkeypatch.setenv("PARAMS", json.dumps(form))
-    assert main(["find"]) == NOTHING_TO_DO
+    assert main(["inbox", "find"]) == NOTHING_TO_DO
     land(order, "it's {{ odd }}.avi")
     capsys.readouterr()
-    assert main(["find"]) == 0
+    assert main(["inbox", "find"]) == 0
     batches = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert batches == [["it's {{ odd }}.avi"]]
     monkeypatch.chdir(ROOT)
-    assert main(["paint", json.dumps(batches[0])]) == 0
-    assert main(["sum-up"]) == 0
+    assert main(["inbox", "stylize", json.dumps(batches[0])]) == 0
+    assert main(["inbox", "summarize"]) == 0
     assert len(manifest(order)) == 1
 
 
 def test_a_missing_style_is_one_message_and_status_1(form, monkeypatch, caplog):
     monkeypatch.setenv("PARAMS", json.dumps({**form, "style": "nowhere.jpg"}))
-    assert main(["find"]) == 1
+    assert main(["inbox", "find"]) == 1
     assert caplog.messages == ["the style nowhere.jpg does not exist; name a picture"]
