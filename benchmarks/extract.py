@@ -78,8 +78,7 @@ class Bench:
                 path.parent.name,
                 path,
                 found.sha256,
-                p.frames,
-                p.fps,
+                p.duration,
             )
             for path, found in zip(paths, self.findings, strict=True)
             if (p := found.probe)
@@ -93,7 +92,8 @@ class Bench:
             self._build(listed, f"times{times}")
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
         figures |= {"times": times, "clips": len(listed), "peak_worker_mib": round(peak, 1)}
-        figures["frames_a_second"] = round(sum(clip.frames for clip in listed) / figures["seconds"])
+        frames = times * sum(found.probe.frames for found in self.findings if found.probe)
+        figures["frames_a_second"] = round(frames / figures["seconds"])
         log.info("%s", figures)
         return figures
 

@@ -19,9 +19,9 @@ SCHEMA = pa.schema(
         ("size", pa.int64()),  # bytes
         ("sha256", pa.string()),
         ("frames", pa.int32()),  # counted by decoding
-        ("fps", pa.float64()),
-        ("duration", pa.float64()),  # seconds
-        ("width", pa.int32()),  # pixels
+        ("fps", pa.float64()),  # mean; the rate may vary
+        ("duration", pa.float64()),  # seconds, from the first frame to the end of the last
+        ("width", pa.int32()),  # square pixels, upright
         ("height", pa.int32()),
         ("kept", pa.bool_()),  # False: quarantined
         ("reason", pa.string()),  # why it was quarantined; empty if kept

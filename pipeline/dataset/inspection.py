@@ -11,18 +11,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import cv2
+import av
 from tqdm import tqdm
 
 from pipeline.errors import ClipError
 from pipeline.files import code_hash, write_text
 from pipeline.video.pool import process_pool
 from pipeline.video.probe import Probe, probe
-
-# Findings of another way of probing, or of another decoder, are not used.
-RULES = hashlib.sha256((code_hash("pipeline.video.probe") + cv2.__version__).encode()).hexdigest()[
-    :16
-]
 
 
 @dataclass(frozen=True)
@@ -88,5 +83,5 @@ def _probed(path: Path, sha256: str) -> Finding:
 @cache
 def _rules() -> str:
     """Findings of another way of probing, or of another decoder, are not used."""
-    rules = code_hash("pipeline.video.probe") + cv2.__version__
+    rules = code_hash("pipeline.video.probe") + av.__version__
     return hashlib.sha256(rules.encode()).hexdigest()[:16]

@@ -20,6 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import av
 import cv2
 import numpy as np
 import pyarrow as pa
@@ -49,8 +50,7 @@ class Clip:
     class_name: str
     path: Path
     sha256: str
-    frames: int
-    fps: float
+    duration: float  # seconds
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def make_shard(shard: Shard, settings: Extract, folder: Path) -> Summary:
 
 def extract_clip(clip: Clip, settings: Extract) -> Record:
     """Decode, sample, resize and encode a clip, and the flow between its frames."""
-    sampled = decode.sample_clip(clip.path, frames=clip.frames, fps=clip.fps, settings=settings)
+    sampled = decode.sample_clip(clip.path, duration=clip.duration, settings=settings)
     quality = settings.jpeg_quality
     coded = [
         flow.encode_field(field, quality=quality) for field in flow.flow_fields(sampled.frames)
@@ -191,8 +191,8 @@ def _finished(folder: Path) -> Summary | None:
     return None if summary.failed else summary
 
 
-def _work(shard: Shard) -> int:
-    return sum(clip.frames for clip in shard.clips)
+def _work(shard: Shard) -> float:
+    return sum(clip.duration for clip in shard.clips)
 
 
 def _key(clips: list[Clip], settings: Extract) -> str:
@@ -207,7 +207,7 @@ def _key(clips: list[Clip], settings: Extract) -> str:
 @cache
 def _code() -> str:
     """Hash of the code that makes a shard's bytes, and of the libraries that it calls."""
-    libraries = (cv2.__version__, np.__version__, pa.__version__)
+    libraries = (av.__version__, cv2.__version__, np.__version__, pa.__version__)
     return hashlib.sha256(repr((libraries, code_hash(__name__))).encode()).hexdigest()
 
 

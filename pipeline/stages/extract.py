@@ -43,7 +43,7 @@ def run(params: Params) -> None:
 
 
 def _kept_clips(catalogue: Path) -> list[Clip]:
-    columns = ["clip", "class_name", "path", "sha256", "frames", "fps"]
+    columns = ["clip", "class_name", "path", "sha256", "duration"]
     rows = kept(read_catalogue(catalogue)).select(columns).to_pylist()
     return [Clip(**row | {"path": Path(row["path"]).resolve()}) for row in rows]
 

@@ -56,7 +56,7 @@ def _splits(clips: list[Row], dataset: Dataset) -> list[Row]:
 def _found(finding: Finding) -> Row:
     row: Row = {"sha256": finding.sha256, "kept": not finding.reason, "reason": finding.reason}
     if finding.probe:
-        row |= asdict(finding.probe) | {"duration": finding.probe.duration}
+        row |= asdict(finding.probe) | {"fps": finding.probe.fps}
     return row
 
 

@@ -1,90 +1,294 @@
-"""Decode a clip once, in order, and keep the frames that fall on a fixed rate in time."""
+"""One decoder for everything: frames at the times at which a player shows them."""
 
 from __future__ import annotations
 
+import errno
+import math
+import os
+from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, TypeAlias, cast
 
-import cv2
+import av
 import numpy as np
+from av.container import InputContainer
+from av.stream import Discard, Disposition
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from pipeline.errors import ClipError
+from pipeline.video.colour import Converter, Size
+from pipeline.video.colour import Picture as Picture
+from pipeline.video.container import demand_video
+from pipeline.video.deinterlace import deinterlaced
+from pipeline.video.timeline import LOOKAHEAD, Clock, Stamped, present
 
 if TYPE_CHECKING:
     from pipeline.params import Extract
 
-Picture = NDArray[np.uint8]
+Coded: TypeAlias = "av.Packet[VideoStream]"
+
+SHORTEST = 0.002  # seconds; a shorter duration is the unit of a clock, not the length of a frame
+USUAL = Fraction(1, 25)  # seconds from frame to frame where a file says nothing
+LEAP = 10  # seconds; in formats whose times may start again, a longer step is such a place
+DEEPEST = 17  # frames: as far as any codec reorders
+EARLY = 1e-6  # seconds by which rounding may put a frame behind its time
+
+# Nothing that a file's content could be blamed for.
+_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE}
+
+
+@dataclass(frozen=True)
+class TimedFrame:
+    """A decoded frame and the span [start, end) in which it is shown.
+
+    In seconds from the first frame.
+    """
+
+    start: float
+    end: float
+    frame: VideoFrame
 
 
 @dataclass(frozen=True)
 class Sampled:
     """The frames kept of a clip."""
 
-    times: NDArray[np.float32]  # [N] seconds from the clip's start
+    times: NDArray[np.float32]  # [N] seconds from the clip's start: when each is first shown
     frames: Picture  # [N, height, width, 3], OpenCV's blue, green, red
 
 
-def sample_indices(frames: int, fps: float, *, rate: float, limit: int) -> NDArray[np.int64]:
-    """Indices of the frames nearest to each 1/`rate` s; of more than `limit`, the middle ones.
+class Video:
+    """An open video; `frames` goes through it once."""
 
-    An index repeats where the clip has fewer frames a second than are asked for.
-    """
-    count = int((frames - 1) / fps * rate + 1e-6) + 1
-    start = max(0, (count - limit) // 2)
-    ticks = np.arange(start, start + min(count, limit))
-    nearest: NDArray[np.float64] = np.floor(ticks * fps / rate + 0.5).clip(max=frames - 1)
-    return nearest.astype(np.int64)
+    def __init__(self, container: InputContainer) -> None:
+        """Choose the stream that a player shows; a ClipError says that there is none."""
+        self.losses: list[str] = []
+        self.format = container.format.name
+        self.stream = _shown_stream(container)
+        self.unit = self.stream.time_base or Fraction(1, av.time_base)
+        self._container = container
+        self._decoder = _decoder(self.stream)
+        self._converter = Converter(self.stream.sample_aspect_ratio)
+        self._size: Size | None = None
+        self._packet_duration = 0
 
+    def frames(self) -> Iterator[TimedFrame]:
+        """All frames in order; what cannot be decoded is passed over and noted in `losses`."""
+        unit = self.unit
+        frames = deinterlaced(self._decoded(), unit)
+        for shown in present(map(self._stated, frames), self._clock()):
+            yield TimedFrame(float(shown.start * unit), float(shown.end * unit), shown.item)
 
-def sample_clip(path: Path, *, frames: int, fps: float, settings: Extract) -> Sampled:
-    """Decode the clip of `frames` frames at `path` and keep what `settings` asks for.
+    @property
+    def lead(self) -> float:
+        """Seconds from the beginning of everything in the file, sound say, to the first frame."""
+        start, origin = self.stream.start_time, self._container.start_time
+        if start is None or origin is None:
+            return 0.0
+        return max(0.0, float(start * self.unit) - origin / av.time_base)
 
-    Holds one decoded frame at a time beside those kept at the stored size. Raises ClipError if
-    the clip does not open or ends before its last sampled frame.
-    """
-    indices = sample_indices(frames, fps, rate=settings.fps, limit=settings.max_frames)
-    try:
-        kept = [_fit(frame, settings.width, settings.height) for frame in _decode(path, indices)]
-    except cv2.error as error:
-        raise ClipError(f"OpenCV cannot decode it ({error.err})") from error
-    unique, repeats = np.unique(indices, return_counts=True)
-    if len(kept) < len(unique):
-        raise ClipError(
-            f"decoding stops before frame {unique[len(kept)]} of the {frames} that the "
-            "catalogue counted; restore the file, or run the stage subset again"
+    def size(self, frame: VideoFrame) -> Size:
+        """Width and height of all of this video's pictures: those of the first frame seen."""
+        if self._size is None:
+            self._size = self._converter.size(frame)
+        return self._size
+
+    def picture(self, frame: VideoFrame, size: Size | None = None) -> Picture:
+        """The frame upright, in square pixels and sRGB, scaled to `size` or the video's own."""
+        try:
+            return self._converter.picture(frame, size or self.size(frame))
+        except (av.error.FFmpegError, ValueError) as error:
+            raise ClipError(
+                f"its colours are not supported ({frame.format.name}, matrix {frame.colorspace}, "
+                f"transfer {frame.color_trc}); convert it to yuv420p"
+            ) from error
+
+    def _decoded(self) -> Iterator[VideoFrame]:
+        """The frames as the decoder gives them; `pts` is what the container states, or None."""
+        for number, packet in enumerate(self._packets()):
+            if packet.size:
+                yield from self._decode(packet, number)
+        with suppress(av.error.InvalidDataError):
+            yield from map(self._stamped, self._decoder.decode(None))
+
+    def _packets(self) -> Iterator[Coded]:
+        packets = self._container.demux(self.stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.error.FFmpegError as error:
+                _demand_blame(error)
+                self.losses.append(f"nothing can be read behind a damaged place: {error.strerror}")
+                return
+            if packet is None:
+                return
+            yield packet
+
+    def _decode(self, packet: Coded, number: int) -> Iterator[VideoFrame]:
+        if self.format == "avi":  # it states when packets are decoded, not when they are shown
+            packet.opaque = (packet.dts,)
+        self._packet_duration = packet.duration or 0
+        if packet.is_corrupt and self.format not in _CORRUPT_BY_RUMOUR:
+            self.losses.append(f"the coded frame {number} is cut off")
+        try:
+            yield from map(self._stamped, self._decoder.decode(packet))
+        except av.error.PatchWelcomeError as error:
+            raise ClipError(
+                f"not supported: the decoder for {self._decoder.name} lacks a feature that it uses"
+            ) from error
+        except av.error.FFmpegError as error:
+            _demand_blame(error)
+            self.losses.append(f"the coded frame {number} cannot be decoded: {error.strerror}")
+
+    def _stamped(self, frame: VideoFrame) -> VideoFrame:
+        if self.format == "avi":
+            (frame.pts,) = cast("tuple[int]", frame.opaque)
+        frame.time_base = self.unit
+        # That of a reordered frame may be the distance to the frame that was coded next. The last
+        # packet's is how long the last frame is shown.
+        frame.duration = min(frame.duration, self._packet_duration) or self._packet_duration
+        return frame
+
+    def _stated(self, frame: VideoFrame) -> Stamped[VideoFrame]:
+        credible = frame.duration * self.unit >= SHORTEST
+        return Stamped(frame, frame.pts, frame.duration if credible else 0)
+
+    def _clock(self) -> Clock:
+        unit = self.unit
+        rate = self.stream.average_rate or self.stream.guessed_rate
+        step = 1 / rate if rate and 1 / rate >= SHORTEST else USUAL
+        untimed = self.format == "avi"
+        return Clock(
+            step=max(1, round(step / unit)),
+            lookahead=DEEPEST if untimed and self._decoder.reorder_depth else LOOKAHEAD,
+            leap=round(LEAP / unit) if self.format in _RESTARTING else None,
         )
-    return Sampled((indices / fps).astype(np.float32), np.repeat(np.stack(kept), repeats, axis=0))
+
+
+@contextmanager
+def open_video(path: Path) -> Iterator[Video]:
+    """Open the video at `path`; a ClipError says why it cannot be."""
+    # As a file, not by name: names are bytes, and may look like a protocol (`rec:1.mp4`).
+    with open_file(path) as file:
+        demand_video(file)
+        with blaming_the_file("it cannot be opened as a video"):
+            container = av.open(file, "r", metadata_errors="replace")
+        with container:
+            yield Video(container)
+
+
+@contextmanager
+def open_file(path: Path) -> Iterator[IO[bytes]]:
+    """The file at `path`, to read; a ClipError if it cannot be."""
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        _demand_blame(error)
+        raise ClipError(f"it cannot be opened ({error.strerror}); restore the file") from error
+    with file:
+        yield file
+
+
+def sample_times(duration: float, *, rate: float, limit: int) -> NDArray[np.float64]:
+    """The times 0, 1/`rate`, … before `duration`; of more than `limit`, the middle ones."""
+    count = max(1, math.ceil((duration - EARLY) * rate))
+    start = max(0, (count - limit) // 2)
+    return np.arange(start, start + min(count, limit)) / rate
+
+
+def sample_clip(path: Path, *, duration: float, settings: Extract) -> Sampled:
+    """Decode the clip of `duration` seconds at `path` and keep what `settings` asks for.
+
+    Each kept frame is the one that a player shows at its time; only these are converted, and
+    none beside them is held. A frame repeats where the clip has fewer a second than are asked
+    for. Raises ClipError if the clip does not open or ends before its last sampled frame.
+    """
+    due = deque(sample_times(duration, rate=settings.fps, limit=settings.max_frames).tolist())
+    times, kept = [], []
+    with open_video(path) as video:
+        for shown in video.frames():
+            picture = None
+            while due and due[0] < shown.end - EARLY:
+                if picture is None:
+                    picture = _covering(video, shown.frame, settings.width, settings.height)
+                times.append(shown.start)
+                kept.append(picture)
+                due.popleft()
+            if not due:
+                return Sampled(np.asarray(times, np.float32), np.stack(kept))
+    raise ClipError(
+        f"decoding stops before the frame at {due[0]:g} s of the {duration:g} s that the "
+        "catalogue states; restore the file, or run the stage subset again"
+    )
 
 
 def first_frames(path: Path, count: int) -> list[Picture]:
-    """The first `count` frames of a clip, or all if it has fewer, as they are."""
-    return list(_decode(path, np.arange(count)))
+    """The first `count` frames of a clip, or all if it has fewer, at their own size."""
+    with open_video(path) as video:
+        return [video.picture(shown.frame) for shown in islice(video.frames(), count)]
 
 
-def _decode(path: Path, indices: NDArray[np.int64]) -> Iterator[Picture]:
-    """The frames at `indices` (ascending); those between are decoded but never converted."""
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
-    if not capture.isOpened():
-        raise ClipError("OpenCV cannot open it; restore the file")
-    wanted = set(indices.tolist())
+def _covering(video: Video, frame: VideoFrame, width: int, height: int) -> Picture:
+    """The frame scaled to cover `width` × `height`; what hangs over is cut away."""
+    own_width, own_height = video.size(frame)
+    scale = max(width / own_width, height / own_height)
+    size = max(width, round(own_width * scale)), max(height, round(own_height * scale))
+    left, top = (size[0] - width) // 2, (size[1] - height) // 2
+    return video.picture(frame, size)[top : top + height, left : left + width]
+
+
+def _shown_stream(container: InputContainer) -> VideoStream:
+    """The first stream of moving pictures; a cover picture is none."""
+    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not streams:
+        raise ClipError("it holds no video, only sound, pictures or data")
+    for other in container.streams:
+        if other is not streams[0]:
+            other.discard = Discard.all
+    return streams[0]
+
+
+def _decoder(stream: VideoStream) -> VideoCodecContext:
+    """One thread: other cores have workers of their own, and the frames come in one order."""
+    decoder = stream.codec_context
+    if decoder is None:
+        raise ClipError("not supported: no decoder for the codec of its video")
+    library = _ALPHA_DECODERS.get(decoder.name)
+    if library and stream.metadata.get("alpha_mode") == "1":
+        decoder = cast("VideoCodecContext", av.CodecContext.create(library, "r"))
+        decoder.extradata = stream.codec_context.extradata
+    decoder.thread_count = 1
+    decoder.copy_opaque = True
+    return decoder
+
+
+# FFmpeg's own decoders of these leave out what is transparent.
+_ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+# These formats' times start again where recordings were joined.
+_RESTARTING = {"mpegts", "mpeg", "mpegvideo"}
+# These mark packets beside a gap in their counters; whether a picture suffered, the decoder shows.
+_CORRUPT_BY_RUMOUR = {"mpegts"}
+
+
+@contextmanager
+def blaming_the_file(what: str) -> Iterator[None]:
+    """FFmpeg's errors as ClipErrors that begin with `what`, but for those of the machine."""
     try:
-        for index in range(int(indices[-1]) + 1):
-            if not capture.grab():
-                return
-            if index in wanted:
-                yield capture.retrieve()[1]
-    finally:
-        capture.release()
+        yield
+    except av.error.FFmpegError as error:
+        _demand_blame(error)
+        raise ClipError(f"{what}: {error.strerror}") from error
 
 
-def _fit(frame: Picture, width: int, height: int) -> Picture:
-    """Scale a frame of any shape to cover `width` × `height`, and cut away what hangs over."""
-    rows, columns = frame.shape[:2]
-    scale = max(width / columns, height / rows)
-    inner_width, inner_height = round(width / scale), round(height / scale)
-    left, top = (columns - inner_width) // 2, (rows - inner_height) // 2
-    inner = frame[top : top + inner_height, left : left + inner_width]
-    return np.asarray(cv2.resize(inner, (width, height), interpolation=cv2.INTER_AREA))
+def _demand_blame(error: av.error.FFmpegError | OSError) -> None:
+    """Raise an OSError if the machine is to blame (a full disk, say), and not the file."""
+    if error.errno in _MACHINE:
+        raise OSError(error.errno, os.strerror(error.errno or 0)) from error

@@ -5,13 +5,17 @@ next sampled frame. On disk it is a grey JPEG, the x plane left of the y plane, 
 flow = (byte - 128) * scale, with one scale a field, so that slow fields keep their detail.
 """
 
+from __future__ import annotations
+
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.video.decode import Picture
+if TYPE_CHECKING:
+    from pipeline.video.colour import Picture
 
 Fields = NDArray[np.float32]
 

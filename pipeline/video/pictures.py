@@ -1,13 +1,18 @@
 """Pictures of clips for people: flow in colours, contact sheets, animations."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from pipeline.video.decode import Picture
-from pipeline.video.flow import Fields
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pipeline.video.colour import Picture
+    from pipeline.video.flow import Fields
 
 # The wheel of Baker et al., "A database and evaluation methodology for optical flow" (2011): how
 # many of its 55 steps lead from each of these colours (red, green, blue) to the next.

@@ -1,21 +1,26 @@
-"""Write a video anew with its pictures changed: H.264 in MP4, sound and times as they were."""
+"""Write a video with its pictures changed: H.264 in MP4, with the sound and times of the source."""
 
-import sys
+import logging
 from collections import deque
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from heapq import heappop, heappush, merge
+from heapq import merge
 from itertools import chain
+from math import ceil
 from pathlib import Path
 from typing import TypeAlias
 
 import av
 import numpy as np
 from av.container import InputContainer, OutputContainer
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation
 
 from pipeline.errors import ClipError
+from pipeline.video.colour import Picture
 from pipeline.video.container import demand_whole
-from pipeline.video.decode import Picture
+from pipeline.video.decode import TimedFrame, Video, blaming_the_file, open_video
+
+log = logging.getLogger(__name__)
 
 # As many pictures as it is given, one by one, all of one size.
 Change = Callable[[Iterator[Picture]], Iterator[Picture]]
@@ -23,8 +28,9 @@ Encoded: TypeAlias = "av.Packet[av.VideoStream] | av.Packet[av.AudioStream]"
 
 COPIED_SOUND = {"aac", "mp3", "ac3"}  # what players expect in an MP4; the rest becomes AAC
 QUALITY = {"crf": "18"}
-AHEAD = 4  # frames by which a time may come too early
 GAP = 0.1  # seconds without sound that are no rounding of times
+FINE = 10_000  # units per second: times at least so fine keep frames of one time apart
+TAG = 1  # BT.709, of FFmpeg's numbers for matrices
 
 
 def rewrite(
@@ -32,103 +38,89 @@ def rewrite(
 ) -> None:
     """Write the video `source` to `target` with `change` applied to its pictures.
 
+    They are upright, in square pixels and sRGB; the file is tagged as BT.709 and without rotation.
     Frames keep their times, so that rate, length and sound stay as they are; `seconds` ends it
-    earlier. Memory does not grow with the length. Raises ClipError if `source` cannot be decoded.
+    earlier. Memory does not grow with the length. Raises ClipError if `source` cannot be decoded,
+    OSError if `target` cannot be written, for instance onto a full disk.
     """
     demand_whole(source)
-    try:
-        with (
-            av.open(source) as film,
-            av.open(source) as sound,
-            av.open(target, "w", format="mp4") as output,
-        ):
-            output.metadata["comment"] = comment
-            pictures = _changed(film, output, change, seconds)
-            for packet in merge(pictures, _sound(sound, output, seconds), key=_decoding_time):
-                output.mux(packet)
-    except av.error.FFmpegError as error:
-        raise ClipError(f"FFmpeg cannot convert it: {error.strerror}") from error
+    with (
+        open_video(source) as film,
+        source.open("rb") as sound_file,
+        target.open("wb") as written,
+        blaming_the_file("it cannot be converted"),
+        av.open(sound_file, "r", metadata_errors="replace") as sound,
+        av.open(written, "w", format="mp4") as output,
+    ):
+        output.metadata["comment"] = comment
+        pictures = _changed(film, output, change, seconds)
+        for packet in merge(pictures, _sound(sound, output, seconds), key=_decoding_time):
+            output.mux(packet)
 
 
 def read_comment(path: Path) -> str:
     """The comment that `rewrite` left in a video; empty if there is none, or no video."""
     try:
-        with av.open(path) as film:
+        with path.open("rb") as file, av.open(file, "r", metadata_errors="replace") as film:
             return film.metadata.get("comment", "")
     except (av.error.FFmpegError, OSError):
         return ""
 
 
 def _changed(
-    film: InputContainer, output: OutputContainer, change: Change, seconds: float | None
+    film: Video, output: OutputContainer, change: Change, seconds: float | None
 ) -> Iterator[Encoded]:
     """The encoded pictures; the stream is added to `output` at once."""
-    if not film.streams.video:
-        raise ClipError("it holds no pictures")
-    frames: deque[av.VideoFrame] = deque()
-    pictures = change(_decoded(film, frames, seconds))
+    frames: deque[TimedFrame] = deque()
+    pictures = change(_pictures(film, frames, seconds))
     first = next(pictures, None)
     if first is None:
         raise ClipError("it holds no frame that can be decoded")
-    source = film.streams.video[0]
-    stream = output.add_stream("libx264", source.average_rate, options=QUALITY)
+    stream = output.add_stream("libx264", film.stream.average_rate or 25, options=QUALITY)
     stream.height, stream.width = first.shape[:2]
     # Chroma at half the size needs even sides.
     stream.pix_fmt = "yuv444p" if stream.height % 2 or stream.width % 2 else "yuv420p"
-    stream.codec_context.time_base = _unit(source)
-    stream.codec_context.sample_aspect_ratio = source.sample_aspect_ratio or Fraction(1)
-    offset = _offset(film, source)
+    unit = film.unit / ceil(film.unit * FINE)
+    encoder = stream.codec_context
+    encoder.time_base = unit
+    encoder.sample_aspect_ratio = Fraction(1)
+    encoder.colorspace = encoder.color_primaries = encoder.color_trc = TAG
+    encoder.color_range = ColorRange.MPEG
 
     def packets() -> Iterator[Encoded]:
+        last = -1
         for picture in chain([first], pictures):
-            before = frames.popleft()
-            frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
-            frame.pts, frame.time_base = (before.pts or 0) - offset, _unit(source)
-            frame.duration = before.duration
+            shown = frames.popleft()
+            frame = _coloured(picture, str(stream.pix_fmt))
+            last = max(last + 1, round((film.lead + shown.start) / unit))
+            frame.pts, frame.time_base = last, unit
+            frame.duration = round((shown.end - shown.start) / unit)
             yield from stream.encode(frame)
         yield from stream.encode()
 
     return packets()
 
 
-def _decoded(
-    film: InputContainer, frames: deque[av.VideoFrame], seconds: float | None
-) -> Iterator[Picture]:
+def _coloured(picture: Picture, layout: str) -> av.VideoFrame:
+    """The picture in the colours that the file is tagged with."""
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="bgr24").reformat(
+        format=layout,
+        dst_colorspace=Colorspace.ITU709,
+        dst_color_range=ColorRange.MPEG,
+        interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND,
+        threads=1,
+    )
+    frame.color_primaries, frame.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
+    return frame
+
+
+def _pictures(film: Video, frames: deque[TimedFrame], seconds: float | None) -> Iterator[Picture]:
     """The pictures (blue, green, red); the frames that they come from are left in `frames`."""
-    start = None
-    for frame in in_time(film.decode(video=0)):
-        time = frame.time or 0
-        start = time if start is None else start
-        if seconds is not None and time - start >= seconds:
+    for shown in film.frames():
+        if seconds is not None and shown.start >= seconds:
             return
-        frames.append(frame)
-        yield np.ascontiguousarray(frame.to_ndarray(format="bgr24"))
-
-
-def in_time(frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
-    """The frames in their order, their times in order too.
-
-    An AVI stores none: those that FFmpeg finds for reordered frames run back and forth by a few.
-    """
-    waiting: deque[av.VideoFrame] = deque()
-    times: list[int] = []
-    last = -sys.maxsize
-
-    def first() -> av.VideoFrame:
-        nonlocal last
-        frame, last = waiting.popleft(), max(heappop(times), last + 1)
-        frame.pts = last
-        return frame
-
-    for frame in frames:
-        if frame.pts is None:
-            raise ClipError("a frame has no time")
-        waiting.append(frame)
-        heappush(times, frame.pts)
-        if len(times) > AHEAD:
-            yield first()
-    while waiting:
-        yield first()
+        frames.append(shown)
+        yield film.picture(shown.frame)
 
 
 def _sound(
@@ -138,6 +130,9 @@ def _sound(
     if not film.streams.audio:
         return iter(())
     source = film.streams.audio[0]
+    if source.codec_context is None:
+        log.warning("its sound is left out: there is no decoder for it")
+        return iter(())
     end = None if seconds is None else seconds + (film.start_time or 0) / av.time_base
     if source.codec_context.codec.canonical_name in COPIED_SOUND:
         return _copied(film, source, output.add_stream_from_template(source), end)
@@ -150,13 +145,16 @@ def _sound(
 def _copied(
     film: InputContainer, source: av.AudioStream, stream: av.AudioStream, end: float | None
 ) -> Iterator[Encoded]:
-    offset = _offset(film, source)
+    shift, due = -_offset(film, source), None
     for packet in film.demux(source):
         if packet.pts is None or packet.dts is None:  # the mark of the end
             continue
         if end is not None and packet.dts * _unit(source) >= end:
             return
-        packet.pts, packet.dts, packet.stream = packet.pts - offset, packet.dts - offset, stream
+        if due is not None and packet.dts + shift < due - (packet.duration or 0):
+            shift = due - packet.dts  # its times start again, where recordings were joined
+        packet.pts, packet.dts, packet.stream = packet.pts + shift, packet.dts + shift, stream
+        due = packet.dts + (packet.duration or 1)
         yield packet
 
 
@@ -164,7 +162,7 @@ def _encoded(
     film: InputContainer, source: av.AudioStream, stream: av.AudioStream, end: float | None
 ) -> Iterator[Encoded]:
     start, place = (film.start_time or 0) / av.time_base, 0
-    for frame in film.decode(source):
+    for frame in _sound_frames(film, source):
         time = frame.time or 0
         if end is not None and time >= end:
             break
@@ -177,12 +175,22 @@ def _encoded(
     yield from stream.encode()
 
 
-def _offset(film: InputContainer, stream: av.VideoStream | av.AudioStream) -> int:
+def _sound_frames(film: InputContainer, source: av.AudioStream) -> Iterator[av.AudioFrame]:
+    """What of the sound can be decoded."""
+    for packet in film.demux(source):
+        try:
+            frames = packet.decode()
+        except av.error.InvalidDataError:
+            continue
+        yield from frames
+
+
+def _offset(film: InputContainer, stream: av.AudioStream) -> int:
     """Where the film starts, in the stream's units of time: some do not start at 0."""
     return round((film.start_time or 0) / av.time_base / _unit(stream))
 
 
-def _unit(stream: av.VideoStream | av.AudioStream) -> Fraction:
+def _unit(stream: av.AudioStream) -> Fraction:
     """Seconds that one step of the stream's times takes."""
     return stream.time_base or Fraction(1, av.time_base)
 

@@ -65,7 +65,7 @@ def test_a_content_is_decoded_once(paths, tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("here")
-def test_other_rules_decode_anew(paths, tmp_path, monkeypatch):
+def test_other_rules_decode_again(paths, tmp_path, monkeypatch):
     inspect(paths[:1], tmp_path / "cache", workers=1)
     monkeypatch.setattr(inspection, "_rules", lambda: "others")
     monkeypatch.setattr(inspection, "probe", None)

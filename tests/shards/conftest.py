@@ -22,7 +22,7 @@ def clips(film, tmp_path_factory) -> list[Clip]:
     for number in range(9):
         name, frames = f"class{number % 3}/clip{number}", 10 if number == 4 else 30
         path = film(folder / f"{name}.avi", frames=frames, speed=number % 3 - 1)
-        found.append(Clip(name, f"class{number % 3}", path, f"{number:064}", frames, 25.0))
+        found.append(Clip(name, f"class{number % 3}", path, f"{number:064}", frames / 25.0))
     return found
 
 

@@ -119,7 +119,7 @@ def test_a_clip_that_fails_is_left_out_and_named(clips, how, tmp_path):
     summaries = build_shards(planned, how, tmp_path, Here())
     failed = {clip: why for each in summaries.values() for clip, why in each.failed.items()}
     assert list(failed) == [clips[0].clip]
-    assert "cannot open it" in failed[clips[0].clip]
+    assert "cannot be opened" in failed[clips[0].clip]
     assert sum(each.clips for each in summaries.values()) == len(clips) - 1
 
 

@@ -35,7 +35,7 @@ def place(clip, tmp_path, monkeypatch):
     """A work tree in `tmp_path` with a catalogue of CLIPS clips and one that is gone."""
     rows = [
         {"clip": f"class{n % 2}/clip{n}", "class_name": f"class{n % 2}", "sha256": f"{n:064}"}
-        | {"path": str(clip), "frames": 250, "fps": 25.0, "kept": n != 5}
+        | {"path": str(clip), "frames": 250, "duration": 10.0, "kept": n != 5}
         for n in range(CLIPS)
     ]
     rows.append(rows[0] | {"clip": "class0/gone", "path": "gone.avi"})
@@ -98,7 +98,7 @@ def test_metrics_count_what_was_made_and_name_what_was_not(place, monkeypatch):
     assert metrics["shards"] == len(streams) == len(files) / 2
     assert metrics["tfrecord_bytes"] == sum(file.stat().st_size for file in files)
     assert list(metrics["failed"]) == ["class0/gone"]
-    assert "cannot open it" in metrics["failed"]["class0/gone"]
+    assert "cannot be opened" in metrics["failed"]["class0/gone"]
 
 
 def test_killed_and_run_again_it_goes_on_and_ends_the_same(expected):
