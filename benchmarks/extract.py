@@ -2,7 +2,7 @@
 
 Writes extract.json beside this file: the time of extraction against that of only decoding the same
 clips in as many processes, how time and memory grow with the list, what one more clip costs, what
-a second Dask worker brings, what becomes of broken files. Takes twenty minutes on two cores.
+a second Dask worker brings. Takes twenty minutes on two cores.
 """
 
 import argparse
@@ -10,7 +10,6 @@ import hashlib
 import json
 import logging
 import os
-import random
 import resource
 import shutil
 import signal
@@ -54,7 +53,6 @@ def main() -> None:
             "against_decoding": bench.against_decoding(),
             "one_more_clip": bench.one_more_clip(),
             "dask": bench.dask(),
-            "broken": bench.broken(options.broken),
         }
     # Not above: TensorFlow would count as memory of every worker that starts from here.
     from pipeline.training.hardware import hardware
@@ -137,27 +135,6 @@ class Bench:
             "same_bytes_one_killed": one[1] == killed[1],
         }
 
-    def broken(self, count: int) -> dict[str, Any]:
-        """Break `count` clips in the ways listed below; say which pass, and for what."""
-        folder = self.folder / "broken"
-        folder.mkdir()
-        chance = random.Random(0)
-        ways, paths = list(WAYS), []
-        for number in range(count):
-            source = chance.choice(self.clips).path
-            path = folder / f"{number:03}-{ways[number % len(ways)]}.avi"
-            path.write_bytes(WAYS[ways[number % len(ways)]](source.read_bytes(), chance))
-            paths.append((path, source))
-        findings = inspect([path for path, _ in paths], folder / "probe", workers=self.workers)
-        passed = [each for each, found in zip(paths, findings, strict=True) if found.probe]
-        return {
-            "files": count,
-            "refused": count - len(passed),
-            "without_a_reason": sum(not found.probe and not found.reason for found in findings),
-            "passed_with_the_same_frames": sum(pixels(a) == pixels(b) for a, b in passed),
-            "passed_with_other_frames": [a.name for a, b in passed if pixels(a) != pixels(b)],
-        }
-
     def _build(self, clips: list[Clip], name: str, machine: Machine | None = None) -> None:
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
@@ -232,38 +209,6 @@ def kill_halfway(folder: Path, victim: int) -> None:
     os.kill(victim, signal.SIGKILL)
 
 
-def pixels(path: Path) -> str:
-    """Hash of all decoded frames."""
-    capture, digest = cv2.VideoCapture(str(path)), hashlib.sha256()
-    while (read := capture.read())[0]:
-        digest.update(read[1])
-    return digest.hexdigest()
-
-
-def _damaged(data: bytes, chance: random.Random, size: int, filler: bytes | None) -> bytes:
-    start = chance.randrange(len(data) - size)
-    return data[:start] + (filler or chance.randbytes(size)) + data[start + size :]
-
-
-WAYS = {
-    "empty": lambda data, chance: b"",
-    "one-byte": lambda data, chance: data[:1],
-    "text": lambda data, chance: b"this is not a video\n" * 50,
-    "noise": lambda data, chance: chance.randbytes(len(data)),
-    "head-only": lambda data, chance: data[:4096],
-    "cut-in-half": lambda data, chance: data[: len(data) // 2],
-    "cut-short": lambda data, chance: data[: -chance.randrange(1, 20_000)],
-    "no-head": lambda data, chance: data[2048:],
-    "zeroed-head": lambda data, chance: bytes(2048) + data[2048:],
-    "zeroed-sector": lambda data, chance: _damaged(data, chance, 4096, bytes(4096)),
-    "noisy-sector": lambda data, chance: _damaged(data, chance, 4096, None),
-    "noisy-bytes": lambda data, chance: _damaged(data, chance, 16, None),
-    "missing-sector": lambda data, chance: data[: len(data) // 3] + data[len(data) // 3 + 4096 :],
-    "doubled-sector": lambda data, chance: data[: len(data) // 2] + data[len(data) // 2 - 4096 :],
-    "trailing-noise": lambda data, chance: data + chance.randbytes(5000),
-}
-
-
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clips", type=Path, default=ROOT.parent / "shared/ucf101/UCF-101")
@@ -271,7 +216,6 @@ def _options() -> argparse.Namespace:
         "--every", type=int, default=1, help="take every n-th clip, for a quick look"
     )
     parser.add_argument("--sizes", type=int, nargs="+", default=[1, 4, 16])
-    parser.add_argument("--broken", type=int, default=105)
     return parser.parse_args()
 
 

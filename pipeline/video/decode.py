@@ -79,6 +79,7 @@ class Video:
         self._converter = Converter(self.stream.sample_aspect_ratio)
         self._size: Size | None = None
         self._packet_duration = 0
+        self._doubtful: tuple[int, int] | None = None  # number and time of a packet with a gap
 
     def frames(self) -> Iterator[TimedFrame]:
         """All frames in order; what cannot be decoded is passed over and noted in `losses`."""
@@ -116,6 +117,7 @@ class Video:
         for number, packet in enumerate(self._packets()):
             if packet.size:
                 yield from self._decode(packet, number)
+        self._settle_doubt()
         with suppress(av.error.InvalidDataError):
             yield from map(self._stamped, self._decoder.decode(None))
 
@@ -124,6 +126,9 @@ class Video:
         while True:
             try:
                 packet = next(packets, None)
+            except av.error.BlockingIOError:  # so much that is no packet that it asks to go on
+                packets = self._container.demux(self.stream)
+                continue
             except av.error.FFmpegError as error:
                 _demand_blame(error)
                 self.losses.append(f"nothing can be read behind a damaged place: {error.strerror}")
@@ -136,8 +141,7 @@ class Video:
         if self.format == "avi":  # it states when packets are decoded, not when they are shown
             packet.opaque = (packet.dts,)
         self._packet_duration = packet.duration or 0
-        if packet.is_corrupt and self.format not in _CORRUPT_BY_RUMOUR:
-            self.losses.append(f"the coded frame {number} is cut off")
+        self._note_missing(packet, number)
         try:
             yield from map(self._stamped, self._decoder.decode(packet))
         except av.error.PatchWelcomeError as error:
@@ -147,6 +151,28 @@ class Video:
         except av.error.FFmpegError as error:
             _demand_blame(error)
             self.losses.append(f"the coded frame {number} cannot be decoded: {error.strerror}")
+
+    def _note_missing(self, packet: Coded, number: int) -> None:
+        """Note packets that are not all there.
+
+        In a transport stream that is a gap in a counter, and where two streams were joined there
+        is one as well: then the times start again within a few packets.
+        """
+        if self._doubtful and packet.dts is not None:
+            suspect, dts = self._doubtful
+            if not 0 <= (packet.dts - dts) * self.unit <= LEAP:
+                self._doubtful = None
+            elif number > suspect + LOOKAHEAD:
+                self._settle_doubt()
+        if packet.is_corrupt and self.format == "mpegts":
+            self._doubtful = self._doubtful or (number, packet.dts or 0)
+        elif packet.is_corrupt:
+            self.losses.append(f"the coded frame {number} is cut off")
+
+    def _settle_doubt(self) -> None:
+        if self._doubtful:
+            self.losses.append(f"parts of the coded frame {self._doubtful[0]} are missing")
+            self._doubtful = None
 
     def _stamped(self, frame: VideoFrame) -> VideoFrame:
         if self.format == "avi":
@@ -274,8 +300,6 @@ def _decoder(stream: VideoStream) -> VideoCodecContext:
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 # These formats' times start again where recordings were joined.
 _RESTARTING = {"mpegts", "mpeg", "mpegvideo"}
-# These mark packets beside a gap in their counters; whether a picture suffered, the decoder shows.
-_CORRUPT_BY_RUMOUR = {"mpegts"}
 
 
 @contextmanager
