@@ -19,6 +19,7 @@ from typing import Any
 from benchmarks.alone import alone
 from pipeline.evaluation.contenders import Contender, paired
 from pipeline.evaluation.predictions import read_predictions
+from pipeline.models import SCRATCH
 from pipeline.params import Params, load_params
 from pipeline.paths import EVALUATE, RESULTS, TRAIN
 from pipeline.report.comparison import Row
@@ -81,7 +82,7 @@ def bars(contenders: list[dict[str, Any]], by_name: dict[str, list[Row]]) -> dic
         return {
             name: means[name]
             for name, (row, *_) in by_name.items()
-            if row.stream == stream and (row.backbone != "scratch") is pretrained
+            if row.stream == stream and (row.backbone != SCRATCH) is pretrained
         }
 
     scratch, fused = those("rgb", pretrained=False), those("rgb+flow", pretrained=False)

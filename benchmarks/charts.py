@@ -7,6 +7,8 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from pipeline.models import SCRATCH
+
 FOLDER = Path(__file__).parent
 
 
@@ -58,7 +60,7 @@ def _standing(panel: Axes, contenders: list[dict[str, Any]], rows: list[dict[str
 
 
 def _belongs(row: dict[str, Any], network: str, stream: str) -> bool:
-    pretrained = row["backbone"] != "scratch"
+    pretrained = row["backbone"] != SCRATCH
     name = f"{row['architecture']}, pretrained" if pretrained else row["architecture"]
     return name == network and row["stream"] == stream
 

@@ -26,7 +26,7 @@ import tensorflow as tf
 from keras import layers
 
 from pipeline.models import ARCHITECTURES, build
-from pipeline.models.layers import DepthwiseConv3D, with_change
+from pipeline.models.layers import with_change
 from pipeline.params import Train, load_params
 from pipeline.training.data_parallel import divide_threads
 from pipeline.training.fit import Learner
@@ -44,9 +44,9 @@ KINDS: dict[type, str] = {
     layers.Conv2D: "convolution2d",
     layers.Conv3D: "convolution3d",
     layers.Dense: "dense",
-    DepthwiseConv3D: "depthwise",
     layers.LSTM: "lstm",
 }
+TAPS = 3  # in time, of CSN's depthwise kernels
 Rates = dict[str, list[float]]
 log = logging.getLogger("benchmarks.training")
 
@@ -158,18 +158,22 @@ def exported(network: keras.Model) -> dict[str, np.ndarray]:
     """Mirrored weights as PyTorch has them, as `KIND/NUMBER/WEIGHT`, in order of definition."""
     numbers, arrays = Counter[str](), {}
     # Keras numbers layers as they are made: conv3d, conv3d_1, ..., conv3d_10.
-    for layer in sorted(network.layers, key=lambda layer: (len(layer.name), layer.name)):
+    defined = sorted(network.layers, key=lambda layer: (len(layer.name), layer.name))
+    for layer in defined:
         if kind := KINDS.get(type(layer)):
             for place, weight in enumerate(layer.trainable_variables):
-                arrays[f"{kind}/{numbers[kind]}/{place}"] = transposed(kind, weight.numpy())
+                arrays[f"{kind}/{numbers[kind]}/{place}"] = transposed(weight.numpy())
             numbers[kind] += 1
+    # Each depthwise kernel is TAPS layers of [H, W, channels, 1].
+    taps = [each.kernel.numpy() for each in defined if type(each) is layers.DepthwiseConv2D]
+    for number in range(len(taps) // TAPS):
+        kernel = np.stack(taps[TAPS * number : TAPS * (number + 1)])
+        arrays[f"depthwise/{number}/0"] = transposed(kernel.swapaxes(-1, -2))
     return arrays
 
 
-def transposed(kind: str, weight: np.ndarray) -> np.ndarray:
+def transposed(weight: np.ndarray) -> np.ndarray:
     """A weight [*kernel, inputs, outputs] mirrored as [outputs, inputs, *kernel]."""
-    if kind == "depthwise":  # [T, H, W, channels]
-        weight = weight[..., None, :]
     kernel = range(weight.ndim - 2)
     return np.flip(weight, tuple(kernel)).transpose(-1, -2, *kernel) if weight.ndim > 1 else weight
 

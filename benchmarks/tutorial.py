@@ -112,7 +112,7 @@ def ours(tree: Path, minutes: Sequence[float]) -> dict[str, Any]:
     validation = windows.evaluation("validation", VALIDATION_WINDOWS).map(lambda x, y, clip: (x, y))
     rows: Rows = []
     with tqdm(desc="ours", total=settings.epochs * windows.steps_per_epoch) as bar:
-        while not (reason := stop_reason(learner.history, learner.seconds, settings)):
+        while not (reason := stop_reason(learner.history, settings)):
             for each in minutes[len(rows) :]:
                 if _next_end(learner) > each * 60:
                     rows.append(_ours_after(each, learner, params, windows))
@@ -134,7 +134,7 @@ def _ours_after(
 ) -> dict[str, float]:
     """The best weights so far, by validation, on the test split."""
     own = learner.model.get_weights()
-    learner.finish()
+    learner.model.set_weights(learner.best)
     predictions = predict(
         inference(learner.model),
         windows.evaluation("test", params.evaluate.windows),

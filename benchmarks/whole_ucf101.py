@@ -24,6 +24,7 @@ from typing import Any
 import yaml
 
 from benchmarks.alone import alone
+from pipeline.models import ARCHITECTURES
 
 ROOT = Path(__file__).parents[1]
 RESULT = Path(__file__).with_suffix(".json")
@@ -50,7 +51,7 @@ def main() -> None:
         }
         training = [
             alone(train_some, part, architecture, place, options.steps)
-            for architecture in ("vgg_lstm", "resnet_lstm", "r2plus1d", "csn")
+            for architecture in ARCHITECTURES
             for place in ("memory", "disk")
         ]
         result = {

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -14,8 +15,8 @@ from pydantic import (
 )
 
 from pipeline.errors import ParamsError
+from pipeline.models.architectures import ARCHITECTURES, SCRATCH
 
-Architecture = Literal["vgg_lstm", "resnet_lstm", "r2plus1d", "csn"]
 Stream = Literal["rgb", "flow"]
 RENAMED = {
     "train.average": "train.ema_momentum",
@@ -32,6 +33,15 @@ class Section(BaseModel):
     """What all sections share: frozen, strict about types, no unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+def _known_architecture(name: str) -> str:
+    if name not in ARCHITECTURES:
+        raise ValueError(f"the architectures are {', '.join(ARCHITECTURES)}")
+    return name
+
+
+Architecture = Annotated[str, AfterValidator(_known_architecture)]
 
 
 class Dataset(Section):
@@ -81,15 +91,16 @@ class Model(Section):
     architecture: Architecture
     stream: Stream
     seed: int = Field(ge=0)
-    backbone: str = Field(default="scratch", min_length=1)
+    backbone: str = Field(default=SCRATCH, min_length=1)
     fine_tune: bool = False
 
     @model_validator(mode="after")
     def _a_backbone_sees_frames(self) -> Self:
-        takes_one = self.architecture in ("vgg_lstm", "resnet_lstm") and self.stream == "rgb"
-        if self.backbone != "scratch" and not takes_one:
+        takers = [name for name, each in ARCHITECTURES.items() if each.takes_backbone]
+        takes_one = self.architecture in takers and self.stream == "rgb"
+        if self.backbone != SCRATCH and not takes_one:
             raise ValueError(
-                f"backbone is {self.backbone}, but only vgg_lstm and resnet_lstm on rgb take one; "
+                f"backbone is {self.backbone}, but only {' and '.join(takers)} on rgb take one; "
                 f"here it is {self.architecture} on {self.stream}"
             )
         return self

@@ -1,5 +1,5 @@
 """The architectures: one file each, the layers they share, and the table of them all."""
 
-from pipeline.models.architectures import ARCHITECTURES, build
+from pipeline.models.architectures import ARCHITECTURES, SCRATCH, build
 
-__all__ = ["ARCHITECTURES", "build"]
+__all__ = ["ARCHITECTURES", "SCRATCH", "build"]

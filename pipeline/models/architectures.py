@@ -1,25 +1,46 @@
-"""The table of architectures, and the one way to build them."""
+"""The table of architectures, and the one way to build them.
 
-from collections.abc import Callable
-from typing import Any
+The table is read without importing Keras: params.yaml is validated against it.
+"""
 
-import keras
+from __future__ import annotations
 
-from pipeline.models.backbone import SCRATCH, pretrained_lstm
-from pipeline.models.csn import csn
-from pipeline.models.r2plus1d import r2plus1d
-from pipeline.models.resnet_lstm import frame_features as resnet
-from pipeline.models.resnet_lstm import resnet_lstm
-from pipeline.models.vgg_lstm import frame_features as vgg
-from pipeline.models.vgg_lstm import vgg_lstm
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
-ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
-    "vgg_lstm": vgg_lstm,
-    "resnet_lstm": resnet_lstm,
-    "r2plus1d": r2plus1d,
-    "csn": csn,
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    import keras
+
+SCRATCH = "scratch"  # the backbone of a network without pretrained weights
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One row: `kind` is `sequential` (frame features, then an LSTM) or `joint` (space-time).
+
+    An architecture that takes a pretrained backbone has `frame_features` in its module.
+    """
+
+    kind: Literal["sequential", "joint"]
+    takes_backbone: bool = False
+
+
+ARCHITECTURES = {
+    "vgg_lstm": Architecture("sequential", takes_backbone=True),
+    "resnet_lstm": Architecture("sequential", takes_backbone=True),
+    "r2plus1d": Architecture("joint"),
+    "csn": Architecture("joint"),
 }
-CNNS = {"vgg_lstm": vgg, "resnet_lstm": resnet}
+
+
+def _module(architecture: str) -> ModuleType:
+    """The module of the builder, both named as the architecture."""
+    from pipeline.models import csn, r2plus1d, resnet_lstm, vgg_lstm
+
+    modules = (vgg_lstm, resnet_lstm, r2plus1d, csn)
+    return {module.__name__.rpartition(".")[2]: module for module in modules}[architecture]
 
 
 def build(
@@ -33,18 +54,28 @@ def build(
     backbone: str = SCRATCH,
     fine_tune: bool = False,
 ) -> keras.Model:
-    """New network for windows of ``input_shape`` (T, H, W, C); same seed, same weights.
+    """Build a network for windows of ``input_shape`` (T, H, W, C); same seed, same weights.
 
-    Input: float32, rgb 0..255 or flow in pixels. Output: softmax probabilities, float32. A
-    pretrained `backbone` sees the frames for the two LSTM networks, whose CNN sees changes alone.
+    Input: float32, rgb 0..255 or flow in pixels. Output: softmax probabilities, float32. With a
+    pretrained `backbone`, it computes the features of frames, and the architecture's own CNN those
+    of their changes alone.
     """
+    import keras
+
+    from pipeline.models.backbone import pretrained_lstm
+
     keras.utils.set_random_seed(seed)
+    module = _module(architecture)
     given: dict[str, Any] = {
         "input_shape": input_shape,
         "classes": classes,
         "stream": stream,
         "dropout": dropout,
     }
+    network: keras.Model
     if backbone == SCRATCH:
-        return ARCHITECTURES[architecture](**given)
-    return pretrained_lstm(**given, cnn=CNNS[architecture], backbone=backbone, fine_tune=fine_tune)
+        network = getattr(module, architecture)(**given)
+    else:
+        features = module.frame_features
+        network = pretrained_lstm(**given, cnn=features, backbone=backbone, fine_tune=fine_tune)
+    return network

@@ -1,4 +1,4 @@
-"""CNN+LSTM whose frames are seen by a network that ImageNet trained, their changes by its own."""
+"""CNN+LSTM on a pretrained backbone: it sees the frames, the network's own CNN their changes."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,10 +8,11 @@ import keras
 from keras import layers, ops
 
 from pipeline.errors import ParamsError
+from pipeline.models.architectures import SCRATCH
 from pipeline.models.layers import classifier, lstm_over_frames, rescaled_input, with_change
 from pipeline.models.squeezenet import holds_squeezenet, squeezenet
 
-SCRATCH, MOBILENET = "scratch", "mobilenet"
+MOBILENET = "mobilenet"
 WIDTH = 0.25
 SIDE = 160  # pixels; ImageNet's objects are larger than those of our frames
 UNITS = 128
@@ -27,35 +28,37 @@ def pretrained_lstm(
     backbone: str,
     fine_tune: bool,
 ) -> keras.Model:
-    """A network that ImageNet taught on each frame, beside `cnn` on its change; LSTM.
+    """A network pretrained on ImageNet on each frame, beside `cnn` on its change; then an LSTM.
 
-    `backbone` is `mobilenet`, whose weights Keras fetches (Howard et al. 2017; width 0.25), or a
-    file of these or of SqueezeNet's, without top. They train along only if `fine_tune`. A
-    ParamsError tells of weights that do not fit.
+    `backbone` is `mobilenet`, whose weights Keras downloads (Howard et al. 2017; width 0.25), or a
+    file of these or of SqueezeNet's, without top. It stays frozen unless `fine_tune`. Raises a
+    ParamsError for weights that do not fit.
     """
     inputs, x = rescaled_input(input_shape, stream)
 
     def frame_features(x: Any) -> Any:
         frames, changes = ops.split(x, 2, axis=-1)
-        seen = _taught(layers.Resizing(SIDE, SIDE)(frames), backbone, fine_tune).output
+        seen = _pretrained(layers.Resizing(SIDE, SIDE)(frames), backbone, fine_tune).output
         return layers.concatenate([seen, cnn(changes)])
 
     x = lstm_over_frames(with_change(x), frame_features, UNITS, dropout)
     return keras.Model(inputs, classifier(x, classes, dropout), name="pretrained_lstm")
 
 
-def _taught(frames: Any, backbone: str, fine_tune: bool) -> keras.Model:
+def _pretrained(frames: Any, backbone: str, fine_tune: bool) -> keras.Model:
     if backbone != MOBILENET and not Path(backbone).is_file():
-        raise ParamsError(f"backbone is {backbone!r}: neither {SCRATCH}, {MOBILENET}, nor a file")
+        raise ParamsError(
+            f"backbone is {backbone!r}; it must be {SCRATCH}, {MOBILENET} or a file of weights"
+        )
     try:
         network = _with_weights(frames, backbone)
     except (ValueError, KeyError, OSError) as error:
         raise ParamsError(
-            f"backbone {backbone!r} gives no weights for MobileNet of width {WIDTH} or SqueezeNet "
-            f"1.1 without its top: {error}"
+            f"backbone {backbone!r} does not hold the weights of MobileNet of width {WIDTH} or of "
+            f"SqueezeNet 1.1, without top: {error}"
         ) from error
     for layer in network.layers:
-        # The statistics of a few clips' frames would undo what ImageNet taught.
+        # The statistics of a few clips' frames would replace ImageNet's.
         layer.trainable = fine_tune and not isinstance(layer, layers.BatchNormalization)
     return network
 

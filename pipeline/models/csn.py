@@ -6,8 +6,8 @@ import keras
 from keras import layers
 
 from pipeline.models.layers import (
-    DepthwiseConv3D,
     classifier,
+    depthwise_conv3d,
     normalized,
     rescaled_input,
     with_change,
@@ -30,7 +30,7 @@ BLOCKS = (
 
 
 def pointwise(x: Any, channels: int) -> Any:
-    """1x1x1: the only place where channels meet."""
+    """1x1x1: the only convolution across channels."""
     return layers.Dense(channels, use_bias=False)(x)
 
 
@@ -50,7 +50,7 @@ def block(
     x = normalized(pointwise(x, bottleneck))
     if kind == "ip":
         x = pointwise(x, bottleneck)
-    x = normalized(DepthwiseConv3D(strides=space_stride)(x))
+    x = normalized(depthwise_conv3d(x, strides=space_stride))
     if time_stride > 1:
         x = layers.AveragePooling3D((time_stride, 1, 1), padding="same")(x)
     x = normalized(pointwise(x, channels), activation=None)

@@ -8,8 +8,6 @@ import keras
 import numpy as np
 from keras import layers
 
-from pipeline.models.layers import DepthwiseConv3D
-
 
 def gflops(model: keras.Model) -> float:
     """2 × multiply-adds of one window forward, in 1e9, of convolutions, dense layers and LSTMs."""
@@ -44,6 +42,5 @@ _MULTIPLY_ADDS: dict[type, Callable[[Any, int], int]] = {
     layers.Conv3D: _convolution,
     layers.Dense: _convolution,
     layers.DepthwiseConv2D: _depthwise,
-    DepthwiseConv3D: _depthwise,
     layers.LSTM: _recurrent,
 }

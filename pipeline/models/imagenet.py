@@ -1,4 +1,4 @@
-"""What networks that ImageNet taught have in common: Caffe's pixels, and files of their weights."""
+"""What networks pretrained on ImageNet share: Caffe's preprocessing, and files of weights."""
 
 from pathlib import Path
 from typing import Any
@@ -8,19 +8,19 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-MEAN = (103.939, 116.779, 123.68)  # of ImageNet's blue, green and red, 0..255
+MEAN = (103.939, 116.779, 123.68)  # ImageNet's blue, green and red, 0..255
 
 
 def caffe_pixels(x: Any) -> Any:
-    """Red, green, blue in 0..255 as Caffe's networks see them: blue, green, red, less the mean."""
+    """RGB in 0..255 as Caffe's networks take it: BGR, less ImageNet's mean."""
     shift = [-mean for mean in MEAN]
     return layers.Rescaling(1.0, shift, name="caffe_pixels")(ops.flip(x, axis=-1))
 
 
 def load_by_name(network: keras.Model, weights: Path) -> None:
-    """Give each layer the kernel and the bias of its name in an HDF5 file of any Keras.
+    """Give each layer the kernel and bias of its name in an HDF5 file of any version of Keras.
 
-    A KeyError, ValueError or OSError tells of weights that do not fit.
+    Raises a KeyError, ValueError or OSError for weights that do not fit.
     """
     with h5py.File(weights) as file:
         for layer in network.layers:
@@ -31,7 +31,7 @@ def load_by_name(network: keras.Model, weights: Path) -> None:
 
 
 def _arrays(group: h5py.Group) -> list[np.ndarray]:
-    """The kernel and the bias, which Keras' versions nest and name differently."""
+    """The kernel and the bias; versions of Keras nest and name them differently."""
     found: list[np.ndarray] = []
 
     def collect(_: str, item: Any) -> None:

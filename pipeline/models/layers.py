@@ -1,17 +1,13 @@
-"""Layers and blocks that several architectures share; channels last, ``keras.ops``.
+"""Layers and blocks that several architectures share; channels last, ``keras.ops``."""
 
-One layer has a faster form on TensorFlow alone, tested equal to Keras' own; another, for networks
-that paint, stands here so that Keras knows all layers by importing ``pipeline.models``.
-"""
-
+import math
 from collections.abc import Callable
 from typing import Any
 
 import keras
-import tensorflow as tf
 from keras import layers, ops
 
-# Brings both streams to about [-1, 1]: rgb from 0..255, flow from a few pixels a sampled step.
+# Brings both streams to about [-1, 1]: rgb from 0..255, flow from a few pixels per sampled step.
 SCALE = {"rgb": (1 / 127.5, -1.0), "flow": (1 / 4, 0.0)}
 CHANGE = 2.0  # from one frame to the next, pixels change by less than they differ in a frame
 
@@ -24,7 +20,7 @@ def rescaled_input(input_shape: tuple[int, ...], stream: str) -> tuple[Any, Any]
 
 
 def classifier(x: Any, classes: int, dropout: float) -> Any:
-    """Class probabilities, float32 whatever the precision, from features [batch, channels]."""
+    """Features [batch, channels] to class probabilities, float32 in any precision."""
     x = layers.Dropout(dropout)(x)
     return layers.Dense(classes, activation="softmax", dtype="float32", name="probabilities")(x)
 
@@ -54,7 +50,7 @@ def with_change(x: Any) -> Any:
 def lstm_over_frames(
     x: Any, frame_features: Callable[[Any], Any], units: int, dropout: float
 ) -> Any:
-    """[batch, T, H, W, C] to [batch, units]: features a frame, an LSTM over them, its mean."""
+    """[batch, T, H, W, C] to [batch, units]: features per frame, an LSTM, its mean over time."""
     features = unfold_time(frame_features(fold_time(x)), x.shape[1])
     features = layers.Dropout(dropout)(features)
     features = layers.LSTM(units, return_sequences=True)(features)
@@ -64,92 +60,64 @@ def lstm_over_frames(
 def normalized(x: Any, *, activation: str | None = "relu") -> Any:
     """Batch normalization, then the activation (none: for the end of a residual branch)."""
     # Epochs are short here (a dozen steps): the usual momentum of 0.99 would lag behind.
-    x = FusedBatchNormalization(momentum=0.9, epsilon=1e-3)(x)
+    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-3)(x)
     return layers.Activation(activation)(x) if activation else x
 
 
-@keras.saving.register_keras_serializable(package="pipeline")
-class FusedBatchNormalization(layers.BatchNormalization):  # type: ignore[misc]
-    """Batch normalization over all but the last axis, trained by TensorFlow's fused operation.
-
-    Keras' own layer passes over memory several times, a fifth of a training step of these networks.
-    """
-
-    def call(self, x: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """Normalizes by the batch in training (and follows its statistics), else by these."""
-        fused = training and self.trainable and mask is None
-        if not fused or keras.backend.backend() != "tensorflow":
-            return super().call(x, training=training, mask=mask)
-        folded = ops.reshape(x, (-1, 1, x.shape[-2], x.shape[-1]))
-        y, mean, variance = tf.compat.v1.nn.fused_batch_norm(
-            folded, self.gamma.value, self.beta.value, epsilon=self.epsilon
-        )
-        # The operation gives the unbiased variance, Keras follows the biased one.
-        count = ops.cast(ops.size(folded) // x.shape[-1], variance.dtype)
-        self._follow(self.moving_mean, mean)
-        self._follow(self.moving_variance, variance * (count - 1) / count)
-        return ops.reshape(y, ops.shape(x))
-
-    def _follow(self, moving: Any, value: Any) -> None:
-        moving.assign(moving * self.momentum + value * (1 - self.momentum))
-
-
-@keras.saving.register_keras_serializable(package="pipeline")
-class DepthwiseConv3D(layers.Layer):  # type: ignore[misc]  # Keras has no types
+def depthwise_conv3d(
+    x: Any, kernel_size: tuple[int, int, int] = (3, 3, 3), strides: int = 1
+) -> Any:
     """Depthwise 3-D convolution, zero-padded: ``Conv3D(groups=channels)`` without its cost on CPUs.
 
     A kernel of T×H×W is the sum of T depthwise 2-D convolutions of whole frames, shifted in time.
     Strides are spatial; time keeps its length. Input and output: [batch, T, H, W, channels].
     """
-
-    def __init__(
-        self, kernel_size: tuple[int, int, int] = (3, 3, 3), strides: int = 1, **kwargs: Any
-    ) -> None:
-        super().__init__(**kwargs)
-        self.kernel_size = tuple(kernel_size)
-        self.strides = strides
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """One weight ``kernel`` [T, H, W, channels]."""
-        height, width = self.kernel_size[1:]
-        fan_in = height * width * self.kernel_size[0]
-        self.kernel = self.add_weight(
-            shape=(*self.kernel_size, input_shape[-1]),
-            initializer=keras.initializers.RandomNormal(stddev=(2 / fan_in) ** 0.5),
-            name="kernel",
+    taps, frames = kernel_size[0], x.shape[1]
+    folded = fold_time(x)
+    parts = []
+    for tap in range(taps):
+        convolution = layers.DepthwiseConv2D(
+            kernel_size[1:],
+            strides,
+            padding="same",
+            use_bias=False,
+            depthwise_initializer=keras.initializers.RandomNormal(
+                stddev=(2 / math.prod(kernel_size)) ** 0.5
+            ),
         )
-
-    def call(self, x: Any) -> Any:
-        """Sum over the kernel's taps in time."""
-        frames, taps = x.shape[1], self.kernel_size[0]
-        folded = fold_time(x)
-        y = 0.0
-        for tap in range(taps):
-            part = ops.depthwise_conv(
-                folded, self.kernel[tap][..., None], strides=self.strides, padding="same"
-            )
-            y = y + _delayed(unfold_time(part, frames), taps // 2 - tap)
-        return y
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments that make the same layer again."""
-        own = {"kernel_size": self.kernel_size, "strides": self.strides}
-        return {**super().get_config(), **own}
+        parts.append(_delayed(unfold_time(convolution(folded), frames), taps // 2 - tap))
+    return layers.add(parts) if taps > 1 else parts[0]
 
 
-@keras.saving.register_keras_serializable(package="pipeline")
 class PictureConv2D(layers.Conv2D):  # type: ignore[misc]  # Keras has no types
-    """``Conv2D``, computed as ``Conv3D`` of films of one frame.
+    """``Conv2D``, computed as ``Conv3D`` of videos of one frame.
 
     For a batch of one picture, TensorFlow's oneDNN takes a 2-D convolution three times as slow.
     """
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         """[batch, height, width, channels] by a kernel [rows, columns, in, out]."""
-        films = ops.expand_dims(inputs, 1)
+        videos = ops.expand_dims(inputs, 1)
         strides = (1, *self.strides)
-        convolved = ops.conv(films, kernel[None], strides=strides, padding=self.padding)
+        convolved = ops.conv(videos, kernel[None], strides=strides, padding=self.padding)
         return ops.squeeze(convolved, 1)
+
+
+def replace_layers(
+    model: keras.Model, old: type[keras.layers.Layer], new: type[keras.layers.Layer]
+) -> keras.Model:
+    """A copy of `model`, weights included, whose layers of exactly the class `old` are `new`.
+
+    Networks are saved in Keras' own layers, so that they load without this repository, and compute
+    in faster ones.
+    """
+
+    def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
+        return (new if type(layer) is old else type(layer)).from_config(layer.get_config())
+
+    copy = keras.models.clone_model(model, clone_function=clone)
+    copy.set_weights(model.get_weights())
+    return copy
 
 
 def _delayed(x: Any, steps: int) -> Any:

@@ -17,7 +17,7 @@ LAST = 128
 
 
 def conv2plus1d(x: Any, channels: int, time_stride: int = 1, space_stride: int = 1) -> Any:
-    """1x3x3, batch normalization, ReLU, 3x1x1: two nonlinear steps in the place of one 3x3x3."""
+    """1x3x3, batch normalization, ReLU, 3x1x1: two nonlinearities instead of the one of a 3x3x3."""
     x = layers.Conv3D(
         channels, (1, 3, 3), (1, space_stride, space_stride), padding="same", use_bias=False
     )(x)

@@ -1,4 +1,4 @@
-"""SqueezeNet 1.1 (Iandola et al. 2016) without its top; Keras has none of its own."""
+"""SqueezeNet 1.1 (Iandola et al. 2016) without its top, which Keras does not have."""
 
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ POOLED_BEFORE = (2, 4, 6)
 
 
 def holds_squeezenet(weights: Path) -> bool:
-    """Whether an HDF5 file holds weights by SqueezeNet's names; an OSError if it is no HDF5."""
+    """Whether an HDF5 file has SqueezeNet's layers; raises an OSError if it is not HDF5."""
     with h5py.File(weights) as file:
         return "fire2" in file
 
@@ -32,7 +32,7 @@ def holds_squeezenet(weights: Path) -> bool:
 def squeezenet(frames: Any, weights: Path) -> keras.Model:
     """[batch, H, W, 3] in -1..1 to [batch, 512], with ImageNet's weights from a file.
 
-    A KeyError or a ValueError tells of weights that do not fit.
+    Raises a KeyError or ValueError for weights that do not fit.
     """
     x = caffe_pixels((frames + 1) * 127.5)
     x = _convolved(x, "conv1", 64, 3, strides=2, padding="valid")

@@ -10,6 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
+from pipeline.models import SCRATCH
+
 
 @dataclass(frozen=True)
 class Row:
@@ -43,7 +45,7 @@ class Row:
     precision: str
     hardware: str
     threads: int
-    backbone: str = "scratch"
+    backbone: str = SCRATCH
     ordered_accuracy: float | None = None
     still_accuracy: float | None = None
     shuffled_accuracy: float | None = None
@@ -54,7 +56,7 @@ class Row:
     @property
     def network(self) -> str:
         """The architecture, and whether ImageNet trained its CNN."""
-        pretrained = self.backbone != "scratch"
+        pretrained = self.backbone != SCRATCH
         return f"{self.architecture}, pretrained" if pretrained else self.architecture
 
     @property

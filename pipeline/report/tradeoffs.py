@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from statistics import mean
 
 from pipeline.evaluation.contenders import Pair
+from pipeline.models import ARCHITECTURES, SCRATCH
 from pipeline.report.comparison import Row
 from pipeline.report.contenders import LEVEL
 from pipeline.report.html import Section, paragraph, table
 
-KINDS = {"vgg_lstm": "sequential", "resnet_lstm": "sequential", "r2plus1d": "joint", "csn": "joint"}
+KINDS = {name: each.kind for name, each in ARCHITECTURES.items()}
 
 TELLING = 0.03  # of the clips: gains that differ by less are a handful of clips
 
@@ -85,7 +86,7 @@ _CLAIMED = (
 
 def _networks(rows: Sequence[Row]) -> dict[str, list[Row]]:
     """The seeds of each architecture, on rgb and from scratch."""
-    chosen = [row for row in rows if row.stream == "rgb" and row.backbone == "scratch"]
+    chosen = [row for row in rows if row.stream == "rgb" and row.backbone == SCRATCH]
     return {
         name: seeds for name in KINDS if (seeds := [r for r in chosen if r.architecture == name])
     }

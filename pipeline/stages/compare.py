@@ -18,6 +18,7 @@ from pipeline.evaluation.predictions import (
     read_predictions,
 )
 from pipeline.evaluation.statistics import group_interval
+from pipeline.models import SCRATCH
 from pipeline.paths import EVALUATE, EXPLORE, GALLERY, RESULTS, SHARDS, TRAIN
 from pipeline.report import (
     comparison,
@@ -135,7 +136,7 @@ def _fusions(params: Params) -> list[list[str]]:
     names = {
         (m.architecture, m.seed, m.stream): name
         for name, m in params.models.items()
-        if m.backbone == "scratch"
+        if m.backbone == SCRATCH
     }
     return [
         [name, names[architecture, seed, "flow"]]

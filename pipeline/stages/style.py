@@ -15,6 +15,7 @@ import keras
 from pipeline.dataset.catalogue import groups, labels, read_catalogue
 from pipeline.errors import ParamsError
 from pipeline.files import code_hash, content_hash, write_text
+from pipeline.models.layers import PictureConv2D, replace_layers
 from pipeline.paths import CATALOGUE, SHARDS, STATE, STYLE
 from pipeline.style.crops import Crops
 from pipeline.style.cyclegan import CycleGanLearner
@@ -153,7 +154,7 @@ def _known(params: Params, style: str, photos: Domain, paintings: Domain) -> dic
 
 def _write(folder: Path, network: keras.Model, known: dict[str, Any], training: Training) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    network.save(folder / "model.keras")
+    replace_layers(network, PictureConv2D, keras.layers.Conv2D).save(folder / "model.keras")
     record = known | {
         "parameters": network.count_params(),
         "size_bytes": (folder / "model.keras").stat().st_size,

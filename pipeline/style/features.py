@@ -12,7 +12,7 @@ from keras import layers, ops
 
 from pipeline.errors import StyleError
 from pipeline.models.imagenet import caffe_pixels, load_by_name
-from pipeline.models.layers import FusedBatchNormalization, PictureConv2D
+from pipeline.models.layers import PictureConv2D
 
 # Numbers of VGG19 (Simonyan and Zisserman, 2015): channels and 3x3 convolutions of each block.
 VGG19 = ((64, 2), (128, 2), (256, 4))
@@ -22,7 +22,7 @@ VGG19_CONTENT = "block3_conv1"
 # Convolutions of the project's own network, counted from its input.
 OWN_STYLE = (0, 1, 2, 4)
 OWN_CONTENT = 2
-_PER_FRAME = (FusedBatchNormalization, layers.Activation)
+_PER_FRAME = (layers.BatchNormalization, layers.Activation)
 
 
 @dataclass(frozen=True)

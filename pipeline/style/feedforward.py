@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.errors import StyleError
+from pipeline.models.layers import PictureConv2D, replace_layers
 from pipeline.style.networks import HALVINGS
 from pipeline.style.temporal import blended, paint_frames, to_image, to_picture
 from pipeline.style.transfer import Image, Prior, with_colours_of
@@ -67,4 +68,4 @@ def load_generator(path: Path) -> keras.Model:
             f"{path} maps {network.input_shape} to {network.output_shape}; a network that paints "
             "maps pictures of any size, (None, None, None, 3), to others"
         )
-    return network
+    return replace_layers(network, keras.layers.Conv2D, PictureConv2D)

@@ -174,8 +174,6 @@ def _upload(client: MlflowClient, model: LoggedModel, run_id: str, file: Path) -
 def _load(path: Path) -> Any:
     import keras
 
-    import pipeline.models  # noqa: F401 - so that Keras knows the layers
-
     return keras.saving.load_model(path, compile=False)
 
 

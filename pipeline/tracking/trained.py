@@ -7,7 +7,6 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import accumulate
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -63,10 +62,11 @@ class Trained:
 
     def elapsed(self) -> dict[int, int]:
         """Milliseconds from the start of training to the end of each epoch."""
-        seconds = {step: value for (name, step), value in self.history.items() if name == SECONDS}
-        steps = sorted(seconds)
-        ends = accumulate(seconds[step] for step in steps)
-        return {step: int(end * 1000) for step, end in zip(steps, ends, strict=True)}
+        return {
+            step: int(value * 1000)
+            for (name, step), value in self.history.items()
+            if name == SECONDS
+        }
 
 
 def read_trained(model_dir: Path, evaluation_dir: Path | None) -> Trained:

@@ -16,10 +16,12 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from pipeline.errors import TrainingError
+from pipeline.models.layers import replace_layers
+from pipeline.training.batch_norm import FusedBatchNormalization
 from pipeline.training.checkpoints import load_checkpoint, save_checkpoint
 from pipeline.training.data_parallel import data_parallel
 from pipeline.training.ema import MovingAverage
-from pipeline.training.mixup import mixed
+from pipeline.training.mixup import mixup_batch
 
 if TYPE_CHECKING:
     from pipeline.params import Train
@@ -27,15 +29,18 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 WARMUP_EPOCHS = 2
-# Share of the learning rate that the cosine ends at.
-FLOOR = 0.01
+FINAL_LEARNING_RATE = 0.01  # share of train.learning_rate
 
 Metrics = dict[str, float]
 
 
 @dataclass(frozen=True)
 class Training:
-    """How a training went: `history` has a row of metrics an epoch, `best_epoch` counts from 1."""
+    """How a training went; `best_epoch` counts from 1.
+
+    `history` has one row of metrics per epoch; its `seconds` are those since the start of training,
+    without the pauses between a kill and a resumption.
+    """
 
     history: list[Metrics]
     seconds: float
@@ -54,25 +59,25 @@ def fit(
     state: Path,
     on_epoch: Callable[[int, Metrics], None] = lambda epoch, metrics: None,
 ) -> Training:
-    """Train `model`; it ends with the averaged weights of the epoch of least validation loss.
+    """Train `model` and give it the averaged weights of the epoch of least validation loss.
 
-    Without validation, it trains all its epochs or minutes and ends with the last averaged weights.
+    Without validation, train for all epochs or minutes and keep the last averaged weights.
 
     `train(epoch)` gives the batches (x, labels) of that epoch (from 0) and of all later ones;
-    `on_epoch` hears of each epoch (from 1) as it ends. The folder `state` keeps the checkpoint:
-    after a kill, the same call goes on where it was. A TrainingError names the step at which the
-    loss stopped being a number.
+    `on_epoch` is called with each epoch (from 1) and its metrics. The folder `state` holds the
+    checkpoint: after a kill, the same call resumes from the last whole epoch. Raises a
+    TrainingError with the step at which the loss is not finite.
     """
     learner = Learner(model, settings=settings, steps_per_epoch=steps_per_epoch)
     checkpoint = state / "checkpoint.npz"
     learner.restore(checkpoint)
     batches = iter(train(len(learner.history)))
     with _progress_bar(learner, settings.epochs) as bar:
-        while not (reason := stop_reason(learner.history, learner.seconds, settings)):
+        while not (reason := stop_reason(learner.history, settings)):
             metrics = learner.epoch(batches, validation, bar)
             learner.save(checkpoint)
             on_epoch(len(learner.history), metrics)
-    learner.finish()
+    model.set_weights(learner.best)
     return Training(
         history=learner.history,
         seconds=learner.seconds,
@@ -83,14 +88,14 @@ def fit(
 
 
 def best_epoch(history: Sequence[Metrics]) -> int:
-    """Epoch (from 1) of the least validation loss, the first of equals; without any, the last."""
+    """The first epoch (from 1) of least validation loss; without validation, the last epoch."""
     if "val_loss" not in history[0]:
         return len(history)
     losses = [row["val_loss"] for row in history]
     return losses.index(min(losses)) + 1
 
 
-def stop_reason(history: Sequence[Metrics], seconds: float, settings: Train) -> str:
+def stop_reason(history: Sequence[Metrics], settings: Train) -> str:
     """`target_accuracy`, `patience`, `epochs` or `max_minutes`; empty while training continues."""
     if not history:
         return ""
@@ -101,57 +106,63 @@ def stop_reason(history: Sequence[Metrics], seconds: float, settings: Train) -> 
         return "patience"
     if done >= settings.epochs:
         return "epochs"
-    # The limit holds for the end of the next epoch, not for its start.
-    return "max_minutes" if seconds * (done + 1) / done > settings.max_minutes * 60 else ""
+    # The next epoch must end within the limit.
+    seconds = history[-1]["seconds"] * (done + 1) / done
+    return "max_minutes" if seconds > settings.max_minutes * 60 else ""
 
 
 class Learner:
-    """A model and all that its training remembers: optimizer, average, best weights, history.
+    """A model and the state of its training: optimizer, averages, best weights, history.
 
-    `step(x, labels)` trains on one batch and gives its accuracy and loss.
+    It trains a copy of `model`, in layers that are faster in training. `step(x, labels)` trains on
+    one batch and returns its accuracy and loss.
     """
 
     def __init__(self, model: keras.Model, *, settings: Train, steps_per_epoch: int) -> None:
-        self.model = model
+        self.model = replace_layers(model, keras.layers.BatchNormalization, FusedBatchNormalization)
         self.steps_per_epoch = steps_per_epoch
         self.mixup = settings.mixup
-        self.optimizer = _optimizer(model, settings, steps_per_epoch)
+        self.optimizer = _optimizer(self.model, settings, steps_per_epoch)
         self.loss = keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing)
-        self.average = MovingAverage(model.weights, settings.ema_momentum)
-        self.best = _values(model.weights)
+        self.average = MovingAverage(self.model.weights, settings.ema_momentum)
+        self.best = _values(self.model.weights)
         self.history: list[Metrics] = []
-        self.seconds = 0.0
         self.waited = 0.0
         # Functions of our own take half the time of Keras' `train_on_batch`, to trace and to run.
         # XLA (off by default) makes these networks 2 to 10 times slower on CPUs.
         self.step = tf.function(self._step)
         batch = [tf.TensorSpec(model.input_shape), tf.TensorSpec([None], tf.int32)]
-        self._traced_check = tf.function(self._check, input_signature=batch)
+        self._validate = tf.function(self._validation_step, input_signature=batch)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training until the end of the last epoch."""
+        return self.history[-1]["seconds"] if self.history else 0.0
 
     def epoch(
         self, batches: Iterator[Any], validation: tf.data.Dataset | None, bar: tqdm[Any]
     ) -> Metrics:
-        """One epoch of steps, then validation of the averaged weights; adds a row of history."""
-        started = time.perf_counter()
+        """Train for one epoch, validate the averaged weights, and append a row to the history."""
+        started, before = time.perf_counter(), self.seconds
         row = self._steps(batches, bar)
         with self.average.applied():
             if validation is not None:
-                checked = _mean([self._traced_check(x, labels) for x, labels in validation])
-                row |= {f"val_{name}": value for name, value in checked.items()}
+                validated = _mean([self._validate(x, labels) for x, labels in validation])
+                row |= {f"val_{name}": value for name, value in validated.items()}
             self.history.append(row)
             if best_epoch(self.history) == len(self.history):
                 self.best = _values(self.model.weights)
-        self.seconds += time.perf_counter() - started
+        row["seconds"] = before + time.perf_counter() - started
         return row
 
     def save(self, path: Path) -> None:
-        """Checkpoint after an epoch."""
+        """Write a checkpoint."""
         groups = {name: _values(group) for name, group in self._variables().items()}
-        progress = {"history": self.history, "seconds": self.seconds, "waited": self.waited}
+        progress = {"history": self.history, "waited": self.waited}
         save_checkpoint(path, {**groups, "best": self.best}, progress)
 
     def restore(self, path: Path) -> None:
-        """Go on from the checkpoint, if there is one."""
+        """Resume from the checkpoint, if there is one."""
         if (checkpoint := load_checkpoint(path)) is None:
             return
         groups, progress = checkpoint
@@ -159,16 +170,11 @@ class Learner:
             for variable, value in zip(variables, groups[name], strict=True):
                 variable.assign(value)
         self.best = groups["best"]
-        self.history, self.seconds = progress["history"], progress["seconds"]
-        self.waited = progress["waited"]
-        log.info("training goes on after epoch %d (%.0f s)", len(self.history), self.seconds)
-
-    def finish(self) -> None:
-        """Give the model its best weights."""
-        self.model.set_weights(self.best)
+        self.history, self.waited = progress["history"], progress["waited"]
+        log.info("training resumes after epoch %d (%.0f s)", len(self.history), self.seconds)
 
     def _steps(self, batches: Iterator[Any], bar: tqdm[Any]) -> Metrics:
-        """The means over an epoch's batches."""
+        """Train on the batches of one epoch; the means of their metrics."""
         rows: list[dict[str, tf.Tensor]] = []
         for _ in range(self.steps_per_epoch):
             asked = time.perf_counter()
@@ -176,7 +182,7 @@ class Learner:
             self.waited += time.perf_counter() - asked
             rows.append(self.step(x, labels))
             loss, accuracy = float(rows[-1]["loss"]), float(rows[-1]["accuracy"])
-            self._demand_finite(loss)
+            self._require_finite_loss(loss)
             bar.update()
             bar.set_postfix(loss=f"{loss:.3f}", accuracy=f"{accuracy:.3f}")
         return _mean(rows)
@@ -184,7 +190,8 @@ class Learner:
     def _step(self, x: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
         targets = self._one_hot(labels)
         if self.mixup:
-            x, targets = mixed(x, targets, alpha=self.mixup, step=self.optimizer.iterations.value)
+            step = self.optimizer.iterations.value
+            x, targets = mixup_batch(x, targets, alpha=self.mixup, step=step)
         with tf.GradientTape() as tape:
             metrics = self._metrics(targets, data_parallel(self.model, x, training=True))
         variables = self.model.trainable_variables
@@ -194,30 +201,30 @@ class Learner:
         self.average.update()
         return metrics
 
-    def _check(self, x: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _validation_step(self, x: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
         return self._metrics(self._one_hot(labels), data_parallel(self.model, x, training=False))
 
     def _one_hot(self, labels: tf.Tensor) -> tf.Tensor:
         return tf.one_hot(labels, self.model.output_shape[-1])
 
     def _metrics(self, targets: tf.Tensor, probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
-        right = tf.argmax(probabilities, axis=1) == tf.argmax(targets, axis=1)
+        correct = tf.argmax(probabilities, axis=1) == tf.argmax(targets, axis=1)
         return {
-            "accuracy": tf.reduce_mean(tf.cast(right, tf.float32)),
+            "accuracy": tf.reduce_mean(tf.cast(correct, tf.float32)),
             "loss": self.loss(targets, probabilities),
-            "windows": tf.cast(tf.size(right), tf.float32),
+            "windows": tf.cast(tf.size(correct), tf.float32),
         }
 
-    def _demand_finite(self, loss: float) -> None:
+    def _require_finite_loss(self, loss: float) -> None:
         if not math.isfinite(loss):
             raise TrainingError(
                 f"the loss of {self.model.name} is {loss} at step "
-                f"{int(self.optimizer.iterations)}, and must be a finite number; lower "
-                f"train.learning_rate (here it was {float(self.optimizer.learning_rate):.2g})"
+                f"{int(self.optimizer.iterations)}, and must be finite; lower "
+                f"train.learning_rate (at that step: {float(self.optimizer.learning_rate):.2g})"
             )
 
     def _variables(self) -> dict[str, list[Any]]:
-        # `variables`, unlike `weights`, has dropout's random state too.
+        # `variables`, unlike `weights`, include dropout's random state.
         return {
             "model": self.model.variables,
             "optimizer": self.optimizer.variables,
@@ -230,7 +237,7 @@ def _values(variables: Sequence[Any]) -> list[np.ndarray]:
 
 
 def _mean(rows: Sequence[dict[str, tf.Tensor]]) -> Metrics:
-    """Accuracy and loss over batches, each weighing as many windows as it has."""
+    """Accuracy and loss over batches, weighted by their windows."""
     weights = [float(row["windows"]) for row in rows]
     return {
         name: float(np.average([float(row[name]) for row in rows], weights=weights))
@@ -241,12 +248,12 @@ def _mean(rows: Sequence[dict[str, tf.Tensor]]) -> Metrics:
 def _optimizer(
     model: keras.Model, settings: Train, steps_per_epoch: int
 ) -> keras.optimizers.Optimizer:
-    """AdamW (Loshchilov 2019), its rate rising at first, then falling by a cosine."""
+    """AdamW (Loshchilov 2019) with a linear warmup and a cosine decay of the learning rate."""
     warmup = min(WARMUP_EPOCHS, settings.epochs // 2)
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0,
         (settings.epochs - warmup) * steps_per_epoch,
-        alpha=FLOOR,
+        alpha=FINAL_LEARNING_RATE,
         warmup_target=settings.learning_rate,
         warmup_steps=warmup * steps_per_epoch,
     )

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -21,6 +24,17 @@ def windows():
     return np.random.default_rng(0).uniform(0, 255, (6, *WINDOW, 3)).astype(np.float32)
 
 
+def test_the_table_is_read_without_keras():
+    code = "import sys, pipeline.params, pipeline.models; print('keras' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+@each
+def test_a_network_is_named_as_its_row(architecture):
+    assert build(architecture, input_shape=(*WINDOW, 3), classes=3).name == architecture
+
+
 def test_gives_float32_probabilities(model, windows):
     probabilities = model.predict_on_batch(windows)
     assert probabilities.shape == (6, 3)
@@ -28,12 +42,24 @@ def test_gives_float32_probabilities(model, windows):
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
 
 
-def test_saved_and_loaded_is_the_same(model, windows, tmp_path):
-    model.save(tmp_path / "model.keras")
-    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
-    np.testing.assert_allclose(
-        loaded.predict_on_batch(windows), model.predict_on_batch(windows), atol=1e-6
+def test_saved_networks_load_without_this_repository(windows, tmp_path):
+    np.save(tmp_path / "windows.npy", windows)
+    for name in ARCHITECTURES:
+        network = build(name, input_shape=(*WINDOW, 3), classes=3)
+        network.save(tmp_path / f"{name}.keras")
+        np.save(tmp_path / f"{name}.npy", network.predict_on_batch(windows))
+    code = (
+        "import importlib.util, keras, numpy, pathlib\n"
+        "assert importlib.util.find_spec('pipeline') is None\n"
+        "for path in pathlib.Path().glob('*.keras'):\n"
+        "    outputs = keras.saving.load_model(path)(numpy.load('windows.npy'))\n"
+        "    numpy.testing.assert_allclose(outputs, numpy.load(path.stem + '.npy'), atol=1e-5)\n"
+        "    print(path.stem)"
     )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert sorted(done.stdout.split()) == sorted(ARCHITECTURES), done.stderr
 
 
 def test_gradient_steps_lower_the_loss(model, windows):
@@ -52,10 +78,10 @@ def gradient_step(model, optimizer, x, labels):
     return float(tf.reduce_mean(loss))
 
 
-@each
-def test_parameters_within_the_limit(architecture):
+@pytest.mark.parametrize(("architecture", "limit"), LIMITS.items())
+def test_parameters_within_the_limit(architecture, limit):
     model = build(architecture, input_shape=(16, 96, 96, 3), classes=9)
-    assert model.count_params() <= LIMITS[architecture]
+    assert model.count_params() <= limit
 
 
 @each
@@ -93,7 +119,7 @@ def pretrained(tmp_path, **given):
 def test_a_backbone_brings_its_weights_and_keeps_them(tmp_path):
     model, backbone = pretrained(tmp_path)
     layers = {variable.path.partition("/")[0] for variable in model.trainable_variables}
-    own = {"conv2d", "fused", "lstm", "probabilities"}  # MobileNet's are conv1, conv_dw_1, …
+    own = {"conv2d", "batch", "lstm", "probabilities"}  # MobileNet's are conv1, conv_dw_1, …
     assert {layer.partition("_")[0] for layer in layers} == own
     name = "conv_pw_3"
     np.testing.assert_array_equal(
@@ -107,9 +133,9 @@ def test_a_backbone_is_trained_along_if_asked(tmp_path):
     assert not model.get_layer("conv_pw_3_bn").trainable
 
 
-def test_a_backbone_that_is_no_weight_file_is_an_error(tmp_path):
-    (tmp_path / "text.h5").write_text("no weights")
-    for name, said in (("mobilnet", "nor a file"), (str(tmp_path / "text.h5"), "gives no weights")):
+def test_a_backbone_that_is_not_a_weight_file_is_an_error(tmp_path):
+    (tmp_path / "text.h5").write_text("not weights")
+    for name, said in (("mobilnet", "or a file"), (str(tmp_path / "text.h5"), "does not hold")):
         with pytest.raises(ParamsError, match=said):
             build("vgg_lstm", input_shape=(4, 32, 32, 3), classes=3, backbone=name)
 

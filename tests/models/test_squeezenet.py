@@ -49,7 +49,7 @@ def test_a_squeezenet_that_lacks_a_layer_is_an_error(tmp_path):
     weights = squeezenet_file(tmp_path / "squeezenet.h5")
     with h5py.File(weights, "a") as file:
         del file["fire7/expand3x3"]
-    with pytest.raises(ParamsError, match="gives no weights"):
+    with pytest.raises(ParamsError, match="does not hold"):
         build("resnet_lstm", input_shape=(2, 32, 32, 3), classes=3, backbone=weights)
 
 

@@ -16,6 +16,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
+from pipeline.models.layers import PictureConv2D, replace_layers
 from pipeline.style.networks import generator
 from pipeline.tracking.live import LiveRun
 from pipeline.tracking.runs import is_tracked, upsert
@@ -200,8 +201,9 @@ def test_an_absent_server_is_a_warning(
     assert "http://127.0.0.1:9 did not take csn-rgb" in caplog.text
 
 
-def test_a_network_that_paints_is_loaded_where_nothing_has_painted_yet(tmp_path: Path) -> None:
-    generator(widths=(4, 4, 4), blocks=1).save(tmp_path / "model.keras")
+def test_a_style_network_loads_where_pipeline_style_is_not_imported(tmp_path: Path) -> None:
+    network = generator(widths=(4, 4, 4), blocks=1)
+    replace_layers(network, PictureConv2D, keras.layers.Conv2D).save(tmp_path / "model.keras")
     load = "import sys; from pathlib import Path; from pipeline.tracking.runs import _load; "
     command = (sys.executable, "-c", load + "_load(Path(sys.argv[1]))", tmp_path / "model.keras")
     subprocess.run(command, check=True)

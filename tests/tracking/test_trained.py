@@ -42,7 +42,7 @@ def test_an_empty_cell_of_the_history_is_no_value(trained: Write) -> None:
     assert set(read_trained(*trained(rows=rows)).history) == {("epoch/loss", 0)}
 
 
-def test_time_passes_with_the_seconds_of_the_epochs(trained: Write) -> None:
+def test_epochs_end_at_their_seconds_since_the_start(trained: Write) -> None:
     assert read_trained(*trained()).elapsed() == {0: 12_500, 1: 25_000, 2: 37_500}
 
 
