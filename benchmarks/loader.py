@@ -17,6 +17,7 @@ from pipeline.dataset.catalogue import class_names, labels, read_catalogue
 from pipeline.models import ARCHITECTURES, build
 from pipeline.params import Params, load_params
 from pipeline.paths import CATALOGUE, SHARDS
+from pipeline.shards.batches import window_spec
 from pipeline.shards.loader import MEMORY, training_windows
 from pipeline.training.data_parallel import divide_threads
 from pipeline.training.fit import Learner
@@ -64,7 +65,7 @@ class Bench:
     """The clips of a data set's training split, and how the params look at them."""
 
     def __init__(self, params: Params, data: Path) -> None:
-        self.train, self.fps = params.train, params.extract.fps
+        self.params, self.train = params, params.train
         self.shards = data / SHARDS
         catalogue = read_catalogue(data / CATALOGUE)
         self.classes, self.labels = len(class_names(catalogue)), labels(catalogue, "train")
@@ -117,11 +118,8 @@ class Bench:
     def _batches(self, stream: Any, *, memory: int, epochs: int) -> Iterator[Any]:
         windows = training_windows(
             sorted(self.shards.glob(f"*.{stream}.tfrecord")),
-            labels=self.labels,
-            stream=stream,
-            frames=self.train.frames,
-            stride_steps=round(self.train.stride * self.fps),
-            crop=self.train.crop,
+            self.labels,
+            window_spec(self.params, stream),
             batch_size=self.train.batch_size,
             seed=0,
             epochs=epochs,

@@ -29,7 +29,7 @@ from pipeline.evaluation.predictions import Predictions
 from pipeline.models import build
 from pipeline.models.layers import fold_time, unfold_time
 from pipeline.params import Params, load_params
-from pipeline.shards.windows import Windows
+from pipeline.shards.batches import Batches
 from pipeline.stages.train import VALIDATION_WINDOWS
 from pipeline.training.data_parallel import divide_threads
 from pipeline.training.fit import Learner, stop_reason
@@ -60,12 +60,12 @@ def main() -> None:
     log.info("%s", json.dumps(result, indent=2))
 
 
-def windows_in(tree: Path) -> tuple[Params, Windows]:
+def windows_in(tree: Path) -> tuple[Params, Batches]:
     """The settings, and the clips of the work tree, which becomes the current folder."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     params = load_params(ROOT / "params.yaml")
     os.chdir(tree)  # where the stages find what they made
-    return params, Windows(params, MODEL)
+    return params, Batches(params, MODEL)
 
 
 def clips(tree: Path) -> dict[str, int]:
@@ -79,7 +79,7 @@ def clips(tree: Path) -> dict[str, int]:
     }
 
 
-def of_split(windows: Windows, split: str) -> list[dict[str, Any]]:
+def of_split(windows: Batches, split: str) -> list[dict[str, Any]]:
     """The catalogue's rows of the clips in use of a split."""
     return [row for row in kept(windows.catalogue).to_pylist() if row["split"] == split]
 
@@ -105,7 +105,7 @@ def ours(tree: Path, minutes: Sequence[float]) -> dict[str, Any]:
     params, windows = windows_in(tree)
     settings = params.train.model_copy(update={"max_minutes": max(minutes)})
     network = build(
-        windows.model.architecture, input_shape=windows.shape, classes=len(windows.classes)
+        windows.model.architecture, input_shape=windows.spec.shape, classes=len(windows.classes)
     )
     learner = Learner(network, settings=settings, steps_per_epoch=windows.steps_per_epoch)
     batches = iter(windows.training(0))
@@ -130,7 +130,7 @@ def _next_end(learner: Learner) -> float:
 
 
 def _ours_after(
-    minutes: float, learner: Learner, params: Params, windows: Windows
+    minutes: float, learner: Learner, params: Params, windows: Batches
 ) -> dict[str, float]:
     """The best weights so far, by validation, on the test split."""
     own = learner.model.get_weights()
@@ -157,7 +157,7 @@ def tutorials(tree: Path, minutes: Sequence[float]) -> dict[str, Any]:
 class Tutorial:
     """The network and its training as the tutorial describes them; a window a clip an epoch."""
 
-    def __init__(self, windows: Windows, test_windows: int) -> None:
+    def __init__(self, windows: Batches, test_windows: int) -> None:
         self.windows, self.test_windows = windows, test_windows
         self.chance = np.random.default_rng(0)
         self.train, self.test = (of_split(windows, split) for split in ("train", "test"))

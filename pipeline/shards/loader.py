@@ -1,9 +1,8 @@
-"""Windows from TFRecord shards, as tf.data feeds them to a model.
+"""Windows from TFRecord shards as a tf.data pipeline.
 
-A window is `frames` frames of a clip, `stride_steps` sampled frames apart; a clip that is too short
-starts over. Of a clip, only the JPEGs that its windows need are decoded, unless all clips of a data
-set fit into `memory`: then each is decoded once and kept. Everything drawn at random is a function
-of seed and epoch, so that training can go on at any epoch as if it had never stopped.
+Only the JPEGs that a clip's windows need are decoded, unless all clips of a data set fit into
+`memory`: then each is decoded once and kept. Everything random is a function of seed and epoch, so
+that training can resume at any epoch as if it had never stopped.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ import tensorflow as tf
 
 from pipeline.errors import ShardError
 from pipeline.shards.augment import DRAWS, Augmentation, Window, augmented, centred, mirrored
+from pipeline.shards.windows import WindowSpec, covering_positions
 
 if TYPE_CHECKING:
     from pipeline.params import Stream
@@ -41,12 +41,9 @@ _FEATURES: dict[Stream, dict[str, object]] = {
 
 def training_windows(
     files: Sequence[Path],
-    *,
     labels: Mapping[str, int],
-    stream: Stream,
-    frames: int,
-    stride_steps: int,
-    crop: int,
+    spec: WindowSpec,
+    *,
     batch_size: int,
     seed: int,
     epoch: int = 0,
@@ -61,14 +58,14 @@ def training_windows(
     flow is in pixels a sampled step, less its mean over each field. Ask for all epochs at once:
     what is decoded is kept among them.
     """
-    shards = _Shards(files, labels, stream)
+    shards = _Shards(files, labels, spec.stream)
     kept = shards.kept(memory)
     batch_size = min(batch_size, len(labels))
     steps = len(labels) // batch_size
     how = augmentation or Augmentation()
 
     def clips_of(number: tf.Tensor) -> tf.data.Dataset:
-        # Here this sets the function's own seed: the order must not hang on the global one.
+        # Sets this function's own seed: the order must not depend on the global one.
         tf.compat.v1.set_random_seed(1)
         order = _mixed(seed, number)
         if kept is None:
@@ -82,8 +79,8 @@ def training_windows(
 
     def window(record: Window, drawn: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         draws = dict(zip(DRAWS, tf.unstack(drawn), strict=True))
-        chosen = _window(record, draws["start"], stream, frames, stride_steps)
-        return augmented(chosen, draws, crop, how), record["label"]
+        chosen = _window(record, draws["start"][None], spec)
+        return augmented(chosen, draws, spec.crop, how), record["label"]
 
     clips = tf.data.Dataset.range(epoch, epoch + epochs).flat_map(clips_of)
     windows = clips.map(window, num_parallel_calls=tf.data.AUTOTUNE)
@@ -93,12 +90,9 @@ def training_windows(
 
 def evaluation_windows(
     files: Sequence[Path],
-    *,
     labels: Mapping[str, int],
-    stream: Stream,
-    frames: int,
-    stride_steps: int,
-    crop: int,
+    spec: WindowSpec,
+    *,
     windows: int,
     batch_size: int,
     memory: int = MEMORY,
@@ -108,17 +102,16 @@ def evaluation_windows(
     Every second one is mirrored: a clip's mean over views that differ more is surer, at no cost.
     Batches of x and y as `training_windows` gives, and the clips' ids; always in the same order.
     """
-    positions = tf.constant(np.linspace(0, 1, windows) if windows > 1 else [0.5], tf.float32)
+    positions = tf.constant(covering_positions(windows), tf.float32)
     turned = tf.range(windows) % 2 == 1
 
     def windows_of(record: Window) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        chosen = _window(record, positions, stream, frames, stride_steps)
-        x = centred(chosen, crop)
-        x = tf.reshape(x, [windows, frames, *x.shape[1:]])
+        x = centred(_window(record, positions, spec), spec.crop)
+        x = tf.reshape(x, [windows, *spec.shape])
         x = tf.where(tf.reshape(turned, [-1, 1, 1, 1, 1]), mirrored(x), x)
         return x, tf.repeat(record["label"], windows), tf.repeat(record["clip"], windows)
 
-    shards = _Shards(files, labels, stream)
+    shards = _Shards(files, labels, spec.stream)
     kept = shards.kept(memory)
     clips = shards.records() if kept is None else kept
     all_windows = clips.map(windows_of, num_parallel_calls=tf.data.AUTOTUNE).unbatch()
@@ -196,23 +189,16 @@ def _decode(jpegs: tf.Tensor, stream: Stream) -> tf.Tensor:
     return pictures if stream == "rgb" else tf.concat(tf.split(pictures, 2, axis=2), axis=-1)
 
 
-def _window(
-    record: Window, position: tf.Tensor, stream: Stream, frames: int, stride_steps: int
-) -> Window:
-    """The window that starts at `position` (0: as early, 1: as late as it can) of the record.
-
-    Of several positions, [W], the windows follow one another, as one of W × frames frames.
-    """
+def _window(record: Window, positions: tf.Tensor, spec: WindowSpec) -> Window:
+    """The windows at `positions` [W] of the record, one after another: W × frames frames."""
     count = tf.shape(record["pictures"])[0]
-    latest = tf.maximum(count - (frames - 1) * stride_steps - 1, 0)
-    start = tf.cast(tf.round(position * tf.cast(latest, tf.float32)), tf.int32)
-    indices = tf.reshape(start, [-1, 1]) + tf.range(frames) * stride_steps
-    indices = tf.reshape(indices % count, [-1])
+    indices = tf.numpy_function(spec.indices, [count, positions], tf.int32, stateful=False)
+    indices = tf.reshape(indices, [positions.shape[0] * spec.frames])
     window: Window = {
         key: tf.gather(record[key], indices) for key in ("pictures", "scale") if key in record
     }
     if window["pictures"].dtype == tf.string:
-        window["pictures"] = _decode(window["pictures"], stream)
+        window["pictures"] = _decode(window["pictures"], spec.stream)
     return window
 
 

@@ -1,6 +1,7 @@
-"""Records as TFRecord files of tf.train.Example, a file a stream: what training reads.
+"""Records as TFRecord files of tf.train.Example, one file per stream: what training reads.
 
-Written without TensorFlow, whose import costs a worker process as much as a dozen clips.
+Of our own, since no maintained library writes them without TensorFlow, whose import costs a worker
+process as much as a dozen clips.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+import google_crc32c
 from google.protobuf import (  # type: ignore[import-untyped]
     descriptor_pb2,
     descriptor_pool,
@@ -19,7 +21,6 @@ from google.protobuf import (  # type: ignore[import-untyped]
 )
 
 from pipeline.errors import ShardError
-from pipeline.shards.crc32c import masked_crc32c
 from pipeline.shards.schema import FEATURES, TYPES, Record
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _BYTES, _FLOATS = tuple[bytes, ...], tuple[float, ...]
 
 
 class TFRecordWriter:
-    """Writes what `stream` needs of records, one by one; a context manager."""
+    """Writes the features of `stream`, record by record; a context manager."""
 
     def __init__(self, path: Path, stream: Stream) -> None:
         self._file = path.open("wb")
@@ -53,6 +54,12 @@ class TFRecordWriter:
         trace: TracebackType | None,
     ) -> None:
         self._file.close()
+
+
+def masked_crc32c(data: bytes) -> int:
+    """TFRecord's checksum: CRC-32C (RFC 3720), rotated and shifted, so that it survives nesting."""
+    crc: int = google_crc32c.value(data)
+    return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
 
 
 def read_tfrecord(path: Path) -> Iterator[Record]:

@@ -23,7 +23,7 @@ from pipeline.evaluation.statistics import group_interval
 from pipeline.models import build
 from pipeline.paths import EVALUATE, TRAIN
 from pipeline.report import activation, confusion
-from pipeline.shards.windows import Windows
+from pipeline.shards.batches import Batches
 from pipeline.video.flow import encode_jpeg
 
 if TYPE_CHECKING:
@@ -34,15 +34,15 @@ log = logging.getLogger(__name__)
 
 def run(params: Params, model: str) -> None:
     """Write the model's predictions.parquet, metrics.json, confusion.*, controls/, activation/."""
-    windows = Windows(params, model)
+    batches = Batches(params, model)
     network = keras.saving.load_model(TRAIN / model / "model.keras")
     infer = inference(network)
     predictions, controls = predict_with_controls(
         infer,
-        windows.evaluation("test", params.evaluate.windows),
+        batches.evaluation("test", params.evaluate.windows),
         place=params.evaluate.windows // 2,
-        classes=windows.classes,
-        groups=windows.groups,
+        classes=batches.classes,
+        groups=batches.groups,
     )
     folder = EVALUATE / model
     (folder / "controls").mkdir(parents=True, exist_ok=True)
@@ -52,12 +52,12 @@ def run(params: Params, model: str) -> None:
     videos = predictions.by_clip()
     confusion.write_csv(folder / "confusion.csv", videos)
     confusion.figure(videos, title=model).savefig(folder / "confusion.png", dpi=120)
-    _write_maps(folder / "activation", network, windows, examples(videos))
+    _write_maps(folder / "activation", network, batches, examples(videos))
     metrics = _metrics(predictions) | {
         "controls": {name: answers.accuracy for name, answers in controls.items()},
-        "latency_ms": latency_ms(infer, windows.shape),
+        "latency_ms": latency_ms(infer, batches.spec.shape),
         "lengths": {
-            str(frames): _at_length(params, windows, network, frames)
+            str(frames): _at_length(params, batches, network, frames)
             for frames in params.evaluate.lengths
         },
     }
@@ -66,27 +66,27 @@ def run(params: Params, model: str) -> None:
 
 
 def _write_maps(
-    folder: Path, network: keras.Model, windows: Windows, clips: dict[str, str]
+    folder: Path, network: keras.Model, batches: Batches, clips: dict[str, str]
 ) -> None:
     """Write CLASS.jpg for the clip of each class: what speaks for the class, and when."""
     folder.mkdir(exist_ok=True)
-    for x, labels, _ in windows.middle(clips.values()):
+    for x, labels, _ in batches.middle(clips.values()):
         maps = activation_maps(network, x.numpy(), labels.numpy())
         for label, window, seen in zip(labels.numpy(), x.numpy(), maps, strict=True):
             picture = encode_jpeg(activation.strip(window, seen), quality=85)
-            (folder / f"{windows.classes[label]}.jpg").write_bytes(picture)
+            (folder / f"{batches.classes[label]}.jpg").write_bytes(picture)
 
 
 def _at_length(
-    params: Params, windows: Windows, network: keras.Model, frames: int
+    params: Params, batches: Batches, network: keras.Model, frames: int
 ) -> dict[str, float]:
     """Accuracy and latency for windows of other `frames` than those of training."""
-    shape = (frames, *windows.shape[1:])
-    model = windows.model
+    shape = (frames, *batches.spec.shape[1:])
+    model = batches.model
     other = build(
         model.architecture,
         input_shape=shape,
-        classes=len(windows.classes),
+        classes=len(batches.classes),
         stream=model.stream,
         backbone=model.backbone,
         fine_tune=model.fine_tune,
@@ -95,9 +95,9 @@ def _at_length(
     infer = inference(other)
     answers = predict(
         infer,
-        windows.evaluation("test", params.evaluate.windows, frames=frames),
-        classes=windows.classes,
-        groups=windows.groups,
+        batches.evaluation("test", params.evaluate.windows, frames=frames),
+        classes=batches.classes,
+        groups=batches.groups,
     )
     return {
         "clip_accuracy": answers.accuracy,

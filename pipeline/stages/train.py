@@ -17,7 +17,7 @@ from pipeline.files import code_hash, content_hash, files_hash, write_text
 from pipeline.models import build
 from pipeline.models.flops import gflops
 from pipeline.paths import SHARDS, STATE, TRAIN
-from pipeline.shards.windows import Windows
+from pipeline.shards.batches import Batches
 from pipeline.training.data_parallel import divide_threads
 from pipeline.training.fit import Training, fit
 from pipeline.training.hardware import precision
@@ -40,16 +40,16 @@ def run(params: Params, model: str, *, observe: Observe = unobserved) -> None:
     """
     divide_threads(params.machine.threads)
     keras.config.set_dtype_policy(precision())
-    windows = Windows(params, model)
-    known = _known(params, model, windows)
+    batches = Batches(params, model)
+    known = _known(params, model, batches)
     network = build(
-        windows.model.architecture,
-        input_shape=windows.shape,
-        classes=len(windows.classes),
-        seed=windows.model.seed,
-        stream=windows.model.stream,
-        backbone=windows.model.backbone,
-        fine_tune=windows.model.fine_tune,
+        batches.model.architecture,
+        input_shape=batches.spec.shape,
+        classes=len(batches.classes),
+        seed=batches.model.seed,
+        stream=batches.model.stream,
+        backbone=batches.model.backbone,
+        fine_tune=batches.model.fine_tune,
     )
     if earlier := _earlier(params, model):
         take_weights(network, earlier)
@@ -57,9 +57,9 @@ def run(params: Params, model: str, *, observe: Observe = unobserved) -> None:
     with observe(known) as observer:
         training = fit(
             network,
-            train=windows.training,
-            steps_per_epoch=windows.steps_per_epoch,
-            validation=_validation(windows) if windows.validates else None,
+            train=batches.training,
+            steps_per_epoch=batches.steps_per_epoch,
+            validation=_validation(batches) if batches.validates else None,
             settings=params.train,
             state=state,
             on_epoch=observer.on_epoch,
@@ -86,23 +86,23 @@ def _earlier(params: Params, model: str) -> Path | None:
     return earlier
 
 
-def _validation(windows: Windows) -> tf.data.Dataset:
-    return windows.evaluation("validation", VALIDATION_WINDOWS).map(_without_clips)
+def _validation(batches: Batches) -> tf.data.Dataset:
+    return batches.evaluation("validation", VALIDATION_WINDOWS).map(_without_clips)
 
 
 def _without_clips(x: tf.Tensor, y: tf.Tensor, clips: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return x, y
 
 
-def _known(params: Params, model: str, windows: Windows) -> dict[str, Any]:
+def _known(params: Params, model: str, batches: Batches) -> dict[str, Any]:
     """What of the record is known before training; `key` is the hash of all that decides it."""
-    row, backbone = windows.model.model_dump(), Path(windows.model.backbone)
+    row, backbone = batches.model.model_dump(), Path(batches.model.backbone)
     earlier = _earlier(params, model)
     made_of = {
         **row,
         "params": params.train.model_dump(),
         "dataset_hash": files_hash(SHARDS.glob("*.tfrecord")),
-        "clips": windows.fingerprint,
+        "clips": batches.fingerprint,
         "backbone_hash": content_hash(backbone) if backbone.is_file() else "",
         "warm_start_hash": content_hash(earlier) if earlier else "",
     }
@@ -112,7 +112,7 @@ def _known(params: Params, model: str, windows: Windows) -> dict[str, Any]:
         "key": key,
         "model": model,
         **made_of,
-        "classes": list(windows.classes),
+        "classes": list(batches.classes),
         **circumstances(params.machine.threads),
     }
 

@@ -9,8 +9,13 @@ tf = pytest.importorskip("tensorflow")
 
 from pipeline.shards.augment import Augmentation  # noqa: E402
 from pipeline.shards.loader import evaluation_windows, training_windows  # noqa: E402
+from pipeline.shards.windows import WindowSpec  # noqa: E402
 
-WINDOW = {"frames": 6, "stride_steps": 1, "crop": 24}
+
+def spec_of(*, stream="rgb", frames=6, stride_steps=1, crop=24):
+    return WindowSpec(frames, stride_steps / 8, 8.0, crop, stream)
+
+
 IN_MEMORY, FROM_DISK = 1 << 30, 0
 
 
@@ -31,16 +36,25 @@ def records(shards):
     return {record.clip: record for file in found for record in read_parquet(file)}
 
 
+def taken(given):
+    """The spec that some of the arguments make, and the others."""
+    names = {"stream", "frames", "stride_steps", "crop"}
+    spec = spec_of(**{name: given[name] for name in names & given.keys()})
+    return spec, {name: given[name] for name in given.keys() - names}
+
+
 def train(files, labels, **given):
-    settings = {"stream": "rgb", "batch_size": 4, "seed": 7, "memory": IN_MEMORY} | WINDOW | given
-    files = files[settings["stream"]]
-    return list(training_windows(files, labels=labels, **settings).as_numpy_iterator())
+    spec, given = taken(given)
+    settings = {"batch_size": 4, "seed": 7, "memory": IN_MEMORY} | given
+    windows = training_windows(files[spec.stream], labels, spec, **settings)
+    return list(windows.as_numpy_iterator())
 
 
 def evaluate(files, labels, **given):
-    settings = {"stream": "rgb", "batch_size": 5, "windows": 3} | WINDOW | given
-    files = files[settings["stream"]]
-    return list(evaluation_windows(files, labels=labels, **settings).as_numpy_iterator())
+    spec, given = taken(given)
+    settings = {"batch_size": 5, "windows": 3} | given
+    windows = evaluation_windows(files[spec.stream], labels, spec, **settings)
+    return list(windows.as_numpy_iterator())
 
 
 def same(first, second):
@@ -62,9 +76,7 @@ def test_batches_are_full_and_typed(files, labels, stream, channels, memory):
 
 
 def test_the_static_shape_is_known(files, labels):
-    x, y = training_windows(
-        files["rgb"], labels=labels, stream="rgb", batch_size=4, seed=0, **WINDOW
-    ).element_spec
+    x, y = training_windows(files["rgb"], labels, spec_of(), batch_size=4, seed=0).element_spec
     assert x.shape == (4, 6, 24, 24, 3)
     assert y.shape == (4,)
 

@@ -1,0 +1,99 @@
+"""Batches of windows for one model of params.yaml, by split."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tensorflow as tf
+
+from pipeline.dataset.catalogue import class_names, groups, labels, read_catalogue
+from pipeline.errors import ParamsError, ShardError
+from pipeline.paths import CATALOGUE, SHARDS
+from pipeline.shards.loader import evaluation_windows, training_windows
+from pipeline.shards.windows import WindowSpec
+
+if TYPE_CHECKING:
+    from pipeline.params import Model, Params, Stream
+
+
+class Batches:
+    """Batches for one model; a ParamsError lists the models of params.yaml if it is not there."""
+
+    def __init__(self, params: Params, model: str) -> None:
+        self.model = _model(params, model)
+        self.spec = window_spec(params, self.model.stream)
+        self.catalogue = read_catalogue(CATALOGUE)
+        self.classes = tuple(class_names(self.catalogue))
+        self.groups = groups(self.catalogue)
+        self._epochs, self._batch_size = params.train.epochs, params.train.batch_size
+        self._files = _files(self.model.stream)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Full batches in an epoch of training."""
+        return max(1, len(labels(self.catalogue, "train")) // self._batch_size)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the clips that training and validation use, and of their labels."""
+        chosen = [labels(self.catalogue, split) for split in ("train", "validation")]
+        return hashlib.sha256(json.dumps(chosen).encode()).hexdigest()
+
+    def training(self, epoch: int) -> tf.data.Dataset:
+        """Batches (x, y) of epoch `epoch` and of all later ones."""
+        return training_windows(
+            self._files,
+            labels(self.catalogue, "train"),
+            self.spec,
+            batch_size=self._batch_size,
+            seed=self.model.seed,
+            epoch=epoch,
+            epochs=self._epochs - epoch,
+        )
+
+    @property
+    def validates(self) -> bool:
+        """Whether clips are kept to validate on."""
+        return bool(labels(self.catalogue, "validation"))
+
+    def evaluation(self, split: str, windows: int, *, frames: int | None = None) -> tf.data.Dataset:
+        """Batches (x, y, clip): `windows` windows that cover each clip of `split`.
+
+        They have as many frames as in training, or `frames`, at the same stride.
+        """
+        spec = replace(self.spec, frames=frames or self.spec.frames)
+        return self._covering(labels(self.catalogue, split), spec, windows)
+
+    def middle(self, clips: Collection[str]) -> tf.data.Dataset:
+        """Batches (x, y, clip): the window in the middle of each of these test clips."""
+        test = labels(self.catalogue, "test")
+        return self._covering({clip: test[clip] for clip in clips}, self.spec, 1)
+
+    def _covering(self, chosen: Mapping[str, int], spec: WindowSpec, windows: int) -> Any:
+        return evaluation_windows(
+            self._files, chosen, spec, windows=windows, batch_size=self._batch_size
+        )
+
+
+def window_spec(params: Params, stream: Stream) -> WindowSpec:
+    """The windows of a stream that params.yaml asks for."""
+    train = params.train
+    return WindowSpec(train.frames, train.stride, params.extract.fps, train.crop, stream)
+
+
+def _model(params: Params, name: str) -> Model:
+    if name not in params.models:
+        raise ParamsError(f"models has no {name!r}; params.yaml lists {', '.join(params.models)}")
+    return params.models[name]
+
+
+def _files(stream: Stream) -> list[Path]:
+    files = sorted(SHARDS.glob(f"*.{stream}.tfrecord"))
+    if not files:
+        raise ShardError(f"{SHARDS} holds no shards of {stream}; run `dvc repro extract`")
+    return files
