@@ -5,6 +5,7 @@ The table is read without importing Keras: params.yaml is validated against it.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -36,11 +37,11 @@ ARCHITECTURES = {
 
 
 def _module(architecture: str) -> ModuleType:
-    """The module of the builder, both named as the architecture."""
-    from pipeline.models import csn, r2plus1d, resnet_lstm, vgg_lstm
+    """The module of an architecture's builder; both have its name."""
+    # Named one by one, so that the stages depend on them.
+    from pipeline.models import csn, r2plus1d, resnet_lstm, vgg_lstm  # noqa: F401
 
-    modules = (vgg_lstm, resnet_lstm, r2plus1d, csn)
-    return {module.__name__.rpartition(".")[2]: module for module in modules}[architecture]
+    return sys.modules[f"pipeline.models.{architecture}"]
 
 
 def build(
