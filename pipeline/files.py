@@ -39,6 +39,19 @@ def write_text(path: Path, text: str) -> None:
         aside.write_text(text, encoding="utf-8")
 
 
+def read_yaml(path: Path) -> Any:
+    """The document in `path`."""
+    return parse_yaml(path.read_text(encoding="utf-8"))
+
+
+def parse_yaml(text: str) -> Any:
+    """The document in `text`, read as DVC reads it: YAML 1.2, in which 1e-3 is a number."""
+    # Here, since few stages need it; it imports as fast as PyYAML, which reads YAML 1.1.
+    from ruamel.yaml import YAML
+
+    return YAML(typ="safe").load(text)
+
+
 def link(source: Path, target: Path) -> None:
     """Make `target` the same file as `source`; a copy where the file system cannot link."""
     target.parent.mkdir(parents=True, exist_ok=True)

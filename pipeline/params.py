@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -13,8 +12,10 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from ruamel.yaml.error import YAMLError
 
 from pipeline.errors import ParamsError
+from pipeline.files import read_yaml
 from pipeline.models.architectures import ARCHITECTURES, SCRATCH
 
 Stream = Literal["rgb", "flow"]
@@ -218,10 +219,10 @@ class Params(Section):
 def load_params(path: Path) -> Params:
     """Read and check `path`; a ParamsError lists each offending key, its value and its rule."""
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = read_yaml(path)
     except FileNotFoundError as error:
         raise ParamsError(f"{path} does not exist; run from the repository's root") from error
-    except yaml.YAMLError as error:
+    except YAMLError as error:
         raise ParamsError(f"{path} is not valid YAML: {error}") from error
     return validate_params(document, str(path))
 

@@ -1,14 +1,17 @@
 """params.yaml as it is committed, and what is refused."""
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
+from dvc.utils.serialize import parse_yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pipeline.errors import ParamsError
+from pipeline.files import read_yaml
 from pipeline.models import ARCHITECTURES
 from pipeline.params import REMOVED, RENAMED, Params, load_params
 
@@ -100,3 +103,38 @@ def test_a_stride_of_whole_sampled_frames_is_taken_whatever_the_rate(fps, steps)
     train = COMMITTED["train"] | {"stride": steps / fps}
     extract = COMMITTED["extract"] | {"fps": float(fps)}
     Params.model_validate(COMMITTED | {"train": train, "extract": extract})
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("1e-3", 1e-3), ("5e-05", 5e-5), ("0x10", 16), ("yes", "yes"), ("off", "off"), ("010", 10)],
+)
+def test_values_are_read_as_yaml_1_2(tmp_path, text, value):
+    path = tmp_path / "params.yaml"
+    path.write_text(f"value: {text}\n", encoding="utf-8")
+    assert read_yaml(path) == {"value": value}
+
+
+def test_a_small_rate_written_as_people_and_dvc_write_it_is_taken(tmp_path):
+    path = tmp_path / "params.yaml"
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    path.write_text(re.sub(r"weight_decay: \S+", "weight_decay: 5e-05", text), encoding="utf-8")
+    assert load_params(path).train.weight_decay == 5e-5
+
+
+SCALARS = st.one_of(
+    st.floats(allow_nan=False).map(repr),
+    st.integers().map(str),
+    st.text("0123456789abefinostxyE.+-_~", min_size=1),
+)
+
+
+@given(SCALARS)
+def test_any_scalar_means_what_it_means_to_dvc(tmp_path_factory, text):
+    path = tmp_path_factory.getbasetemp() / "scalar.yaml"
+    path.write_text(f"value: {text}\n", encoding="utf-8")
+    try:
+        expected = parse_yaml(path.read_text(encoding="utf-8"), path)
+    except Exception:  # noqa: BLE001 - what DVC refuses is not ours to read
+        return
+    assert repr(read_yaml(path)) == repr(expected)

@@ -8,6 +8,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipeline.errors import ParamsError
+from pipeline.files import parse_yaml
 from pipeline.params import validate_params
 
 
@@ -18,12 +19,12 @@ def apply_form(text: str, values: Mapping[str, object]) -> str:
     """
     yaml = round_trip_yaml()
     document = yaml.load(text)
-    known = validate_params(_plain(text), "params.yaml").model_dump()
+    known = validate_params(parse_yaml(text), "params.yaml").model_dump()
     for name, value in values.items():
         _set(document, known, name, value)
     filled = StringIO()
     yaml.dump(document, filled)
-    validate_params(_plain(filled.getvalue()), "the run's params")
+    validate_params(parse_yaml(filled.getvalue()), "the run's params")
     return filled.getvalue()
 
 
@@ -52,13 +53,9 @@ def _typed(value: object, present: object) -> object:
     if not isinstance(value, str) or isinstance(present, str):
         return value
     try:
-        return _plain(value)
+        return parse_yaml(value)
     except YAMLError:
         return value
-
-
-def _plain(text: str) -> Any:
-    return YAML(typ="safe").load(text)
 
 
 def round_trip_yaml() -> YAML:
@@ -70,13 +67,4 @@ def round_trip_yaml() -> YAML:
     yaml.representer.add_representer(
         type(None), lambda self, _: self.represent_scalar("tag:yaml.org,2002:null", "null")
     )
-    yaml.representer.add_representer(
-        float, lambda self, value: self.represent_scalar("tag:yaml.org,2002:float", _decimal(value))
-    )
     return yaml
-
-
-def _decimal(value: float) -> str:
-    """1.0e-07 instead of 1e-07, which YAML 1.1 takes for text."""
-    text = repr(value)
-    return text if "." in text else text.replace("e", ".0e")

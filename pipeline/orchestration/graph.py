@@ -7,7 +7,7 @@ from operator import getitem
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import yaml
+from pipeline.files import read_yaml
 
 Graph = dict[str, tuple[str, ...]]
 
@@ -31,7 +31,7 @@ def read_params(root: Path) -> dict[str, Any]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    document: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    document: dict[str, Any] = read_yaml(path)
     return document
 
 
@@ -52,13 +52,17 @@ def _rows(
         yield f"{name}@{key}", _filled(stage["do"], {**params, "key": key})
 
 
-def _filled(stage: Mapping[str, Any], values: Mapping[str, Any]) -> Any:
-    """The stage with each ${a.b} replaced by values["a"]["b"]."""
+def _filled(entry: Any, values: Mapping[str, Any]) -> Any:
+    """The entry with each ${a.b} replaced by values["a"]["b"]."""
 
     def value(match: re.Match[str]) -> str:
         return str(reduce(getitem, match[1].split("."), values))
 
-    return yaml.safe_load(re.sub(r"\$\{([\w.]+)\}", value, yaml.safe_dump(stage)))
+    if isinstance(entry, str):
+        return re.sub(r"\$\{([\w.]+)\}", value, entry)
+    if isinstance(entry, Mapping):
+        return {_filled(key, values): _filled(each, values) for key, each in entry.items()}
+    return [_filled(each, values) for each in entry] if isinstance(entry, list) else entry
 
 
 def _paths(stage: Mapping[str, Any], *kinds: str) -> list[PurePosixPath]:
