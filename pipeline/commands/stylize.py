@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 from tqdm import tqdm
 
-from pipeline.dataset.clips import is_video
+from pipeline.dataset.names import is_video, visible_files
 from pipeline.errors import ClipError, StyleError
 from pipeline.files import written_aside
 from pipeline.params import Params
@@ -149,7 +149,7 @@ def _picture(source: Path, target: Path, painter: Painter) -> None:
 def _files(source: Path, target: Path) -> list[tuple[Path, Path]]:
     """What to read and what to write."""
     if source.is_dir():
-        found = [path for path in sorted(source.rglob("*")) if _is_meant(path, target)]
+        found = [path for path in visible_files(source) if _is_meant(path, target)]
         pairs = [(path, target / _name(path.relative_to(source))) for path in found]
     elif source.is_file():
         pairs = [(source, target / _name(Path(source.name)) if target.is_dir() else target)]
@@ -161,7 +161,7 @@ def _files(source: Path, target: Path) -> list[tuple[Path, Path]]:
 
 def _is_meant(path: Path, target: Path) -> bool:
     kind = is_video(path.name) or path.suffix.lower() in PICTURES
-    return kind and path.is_file() and not path.is_relative_to(target)
+    return kind and not path.is_relative_to(target)
 
 
 def _name(path: Path) -> Path:

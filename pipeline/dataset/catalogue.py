@@ -1,4 +1,4 @@
-"""The catalogue: one Parquet table, a row a clip, kept or quarantined."""
+"""The catalogue: one Parquet table, one row per clip, kept or quarantined."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,8 @@ SCHEMA = pa.schema(
         ("class_name", pa.string()),
         ("group", pa.string()),  # CLASS/g07, or what the clip's table says, or the clip itself
         ("split", pa.string()),  # train, validation, test
-        ("path", pa.string()),  # from the repository's root, or absolute
+        ("source_split", pa.string()),  # the split that the source's own folders say, if they do
+        ("path", pa.string()),  # from the repository's root, or absolute; escaped: path_on_disk
         ("size", pa.int64()),  # bytes
         ("sha256", pa.string()),
         ("frames", pa.int32()),  # counted by decoding

@@ -1,24 +1,17 @@
-"""What a clip is: its name, its class, and which files count as one."""
+"""What a clip is: its id, its class, its split where the source has splits of its own."""
 
-import logging
 import re
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal, NamedTuple
 
+from pipeline.dataset.names import nfc
 from pipeline.errors import SourceError
 
-log = logging.getLogger(__name__)
-
 Classes = Sequence[str] | Literal["all"] | None
-
-# fmt: off
-VIDEO_SUFFIXES = {
-    ".3gp", ".asf", ".avi", ".divx", ".flv", ".gif", ".m2ts", ".m4v", ".mjpeg", ".mjpg", ".mkv",
-    ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".vob", ".webm", ".wmv",
-}
-# fmt: on
+Split = Literal["train", "validation", "test"]
 
 _UCF101 = re.compile(r"v_(?P<class_name>\w+)_g(?P<group>\d\d)_c\d\d+", re.IGNORECASE | re.ASCII)
 
@@ -29,16 +22,18 @@ class UnreachableError(SourceError):
 
 @dataclass(frozen=True)
 class Clip:
-    """One video file, `size` bytes at `path`; its class is a folder's or an archive's word."""
+    """One video file, `size` bytes at `path`; `split` is the source's own, where it has splits."""
 
     class_name: str
+    name: str  # of the file as text, without suffix
     path: Path
     size: int
+    split: Split | None = None
 
     @property
     def id(self) -> str:
         """CLASS/NAME, without the suffix."""
-        return f"{self.class_name}/{self.path.stem}"
+        return f"{self.class_name}/{self.name}"
 
 
 class OfficialName(NamedTuple):
@@ -54,34 +49,53 @@ def official_name(name: str) -> OfficialName | None:
     return OfficialName(match["class_name"], int(match["group"])) if match else None
 
 
-def is_video(name: str) -> bool:
-    """Whether a file of this name counts as a clip: not hidden, and of a usual suffix."""
-    return not name.startswith(".") and PurePosixPath(name).suffix.lower() in VIDEO_SUFFIXES
-
-
 def choose_classes(asked: Classes, *, held: Collection[str], source: str) -> list[str]:
-    """The classes asked for as the source spells them, sorted; case is no difference."""
+    """The classes asked for as the source spells them, sorted; in any case and Unicode form."""
     if not held:
-        raise SourceError(f"{source} holds no clips; put one folder a class there, with videos")
+        raise SourceError(f"{source} holds no clips; put one folder per class there, with videos")
+    spelled = _spellings(held, source)
     if asked is None or asked == "all":
         return sorted(held)
-    spelled = {name.casefold(): name for name in held}
-    unknown = [name for name in asked if name.casefold() not in spelled]
+    unknown = [name for name in asked if _folded(name) not in spelled]
     if unknown or not asked:
         raise SourceError(
             f"dataset.classes asks for {', '.join(unknown) or 'nothing'}, but {source} holds: "
             f"{', '.join(sorted(held))}; correct the list, or write all"
         )
-    return sorted({spelled[name.casefold()] for name in asked})
+    return sorted({spelled[_folded(name)] for name in asked})
 
 
-def demand_one_file_an_id(clips: Iterable[Clip]) -> None:
-    """Refuse two files that differ in their suffix alone: both would be the same clip."""
+def _spellings(held: Iterable[str], source: str) -> dict[str, str]:
+    """Each class by its folded name; two that differ in case only would be one class."""
+    spellings = defaultdict(list)
+    for name in sorted(held):
+        spellings[_folded(name)].append(name)
+    if twins := [names for names in spellings.values() if len(names) > 1]:
+        raise SourceError(
+            f"the classes {' and '.join(twins[0])} of {source} differ in upper and lower case "
+            "only; rename one of the folders, or merge them"
+        )
+    return {folded: name for folded, (name,) in spellings.items()}
+
+
+def _folded(name: str) -> str:
+    return nfc(nfc(name).casefold())
+
+
+def demand_one_file_per_id(clips: Iterable[Clip]) -> None:
+    """Refuse two files that are the same clip, but for suffix or Unicode form."""
     seen: dict[str, Clip] = {}
     for clip in clips:
         twin = seen.setdefault(clip.id, clip)
         if twin is not clip:
             raise SourceError(
-                f"{twin.path.name} and {clip.path.name} of class {clip.class_name} are both "
-                f"the clip {clip.id}; rename or remove one"
+                f"{twin.path} and {clip.path} are both the clip {clip.id}{_difference(twin, clip)}"
+                "; rename or remove one"
             )
+
+
+def _difference(one: Clip, other: Clip) -> str:
+    """What the eye does not see: that the names are composed of different letters."""
+    if str(one.path) == str(other.path) or nfc(str(one.path)) != nfc(str(other.path)):
+        return ""
+    return f" (only their Unicode forms differ: {one.path.name!a}, {other.path.name!a})"

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.dataset.clips import is_video
+from pipeline.dataset.names import is_video, visible_files
 from pipeline.errors import ClipError, StyleError
 from pipeline.files import write_text
 from pipeline.orchestration.worktree import NOTHING_TO_DO
@@ -70,8 +70,8 @@ def find(order: Order) -> list[list[str]]:
 
 
 def _videos(order: Order) -> list[Path]:
-    files = [path for path in sorted(order.inbox.rglob("*")) if path.is_file()]
-    return [path for path in files if is_video(path.name) and not path.is_relative_to(order.outbox)]
+    files = [path for path in visible_files(order.inbox) if is_video(path.name)]
+    return [path for path in files if not path.is_relative_to(order.outbox)]
 
 
 def paint(order: Order, names: Iterable[str], params: Params) -> None:

@@ -170,10 +170,10 @@ def _size(path: Path) -> int:
 
 
 class RemoteFile(io.RawIOBase):
-    """A file on a server that answers ranges, as a seekable file of this machine."""
+    """A seekable file of `size` bytes, of which `read` gives those from a start up to an end."""
 
-    def __init__(self, client: Client, remote: Remote, size: int) -> None:
-        self._client, self._remote, self._size, self._position = client, remote, size, 0
+    def __init__(self, read: Callable[[int, int], bytes], size: int) -> None:
+        self._read, self._size, self._position = read, size, 0
 
     def readable(self) -> bool:
         """It is."""
@@ -193,6 +193,6 @@ class RemoteFile(io.RawIOBase):
         start, end = self._position, min(self._position + len(buffer), self._size)
         if start >= end:
             return 0
-        buffer[: end - start] = retried(lambda: self._client.read(self._remote, start, end))
+        buffer[: end - start] = self._read(start, end)
         self._position = end
         return end - start

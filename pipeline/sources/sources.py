@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.dataset.clips import Classes, Clip, UnreachableError, choose_classes
+from pipeline.dataset.names import find_path
 from pipeline.sources.folder import FolderSource
 from pipeline.sources.sample import sample
 
@@ -38,7 +39,7 @@ def open_source(dataset: Dataset, machine: Machine) -> Source:
         from pipeline.sources.ucf101 import Ucf101Source
 
         return Ucf101Source(machine.mirrors, machine.timeout, dataset.classes)
-    path = Path(dataset.source).expanduser()
+    path = find_path(Path(dataset.source).expanduser())
     if path.is_dir():
         return FolderSource(path, dataset.classes)
     if path.is_file():
@@ -47,7 +48,7 @@ def open_source(dataset: Dataset, machine: Machine) -> Source:
         return ArchiveSource(path, dataset.classes)
     raise UnreachableError(
         f"dataset.source is {dataset.source}: there is no such file or folder; give sample, ucf101 "
-        "or the path of a folder, zip or rar with one folder a class"
+        "or the path of a folder, zip or rar with one folder per class"
     )
 
 
@@ -70,7 +71,7 @@ class SampleSource:
             folder, classes=self._classes, workers=self.workers or os.cpu_count() or 1
         )
         paths = [folder / f"{clip}.avi" for clip in sample.sample_clips(self._classes)]
-        return [Clip(path.parent.name, path, path.stat().st_size) for path in paths]
+        return [Clip(path.parent.name, path.stem, path, path.stat().st_size) for path in paths]
 
     @property
     def _classes(self) -> list[str]:

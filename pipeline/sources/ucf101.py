@@ -3,38 +3,43 @@
 import csv
 import hashlib
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
-from typing import TypeVar
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
 
 from pipeline.dataset.clips import (
     Classes,
     Clip,
     UnreachableError,
     choose_classes,
-    is_video,
     official_name,
 )
+from pipeline.dataset.names import is_video
 from pipeline.errors import SourceError
 from pipeline.files import DiskFullError, full_disk_explained
 from pipeline.sources.archive import (
     RAR_START,
     ZIP_START,
     Archive,
+    BrokenArchiveError,
+    files_inside,
     open_archive,
-    unpack_classes,
+    unpack_members,
 )
-from pipeline.sources.members import BrokenArchiveError, videos_inside
-from pipeline.sources.rars import demand_program
+from pipeline.sources.layout import Member, visible_videos
+from pipeline.sources.rars import choose_program
 from pipeline.sources.remote import Client, MirrorError, Remote, retried
 from pipeline.sources.remote_zip import RemoteZip
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+THREADS = 8  # members of a remote zip that are fetched at a time
 
 DEFAULT = (
     "ApplyEyeMakeup",
@@ -107,13 +112,17 @@ class Ucf101Source:
         client = Client(self.timeout)
         remote = retried(lambda: client.look(url))
         if remote.start[:2] == ZIP_START and remote.ranges and remote.size:
-            return _unpack(RemoteZip(client, remote), chosen, folder)
+            with RemoteZip(client, remote) as archive:
+                return _unpack(archive, chosen, folder, threads=THREADS, attempt=retried)
         if not remote.start.startswith((ZIP_START, RAR_START)):
             raise MirrorError(f"neither a zip nor a rar: it begins with {remote.start!r}")
         if remote.start == RAR_START:
-            demand_program(url)  # Better now than after gigabytes.
-        with _whole(client, remote, folder / "archives") as path:
-            return _unpack(open_archive(path), chosen, folder)
+            choose_program(url)  # Better now than after gigabytes.
+        with (
+            _whole(client, remote, folder / "archives") as path,
+            open_archive(path) as archive,
+        ):
+            return _unpack(archive, chosen, folder)
 
 
 @contextmanager
@@ -130,13 +139,18 @@ def _whole(client: Client, remote: Remote, folder: Path) -> Iterator[Path]:
         raise
 
 
-def _unpack(archive: Archive, chosen: Sequence[str], folder: Path) -> list[Clip]:
-    members = official_members(archive.names())
+def _unpack(archive: Archive, chosen: Sequence[str], folder: Path, **how: Any) -> list[Clip]:
+    files = files_inside(archive, name="the archive")
+    members = official_members(files)
+    counts = Counter(member.class_name for member in members)
     for name in chosen:
-        found, expected = len(members.get(name, ())), official_counts()[name]
-        if found != expected:
-            raise MirrorError(f"class {name} has {found} clips there, and {expected} officially")
-    return unpack_classes(archive, {name: members[name] for name in chosen}, folder)
+        if counts[name] != official_counts()[name]:
+            raise MirrorError(
+                f"class {name} has {counts[name]} clips there, and {official_counts()[name]} "
+                "officially"
+            )
+    wanted = [member for member in members if member.class_name in chosen]
+    return unpack_members(archive, wanted, files, folder, **how)
 
 
 def _all_there(chosen: Sequence[str], folder: Path) -> list[Clip]:
@@ -145,18 +159,18 @@ def _all_there(chosen: Sequence[str], folder: Path) -> list[Clip]:
     return clips if len(clips) == sum(official_counts()[name] for name in chosen) else []
 
 
-def official_members(names: Iterable[str]) -> dict[str, list[str]]:
-    """The members that are UCF101's clips, by class as the official index spells it."""
+def official_members(files: Iterable[PurePosixPath]) -> list[Member]:
+    """UCF101's clips among `files`, sorted; classes as the official index spells them."""
     spelled = {name.casefold(): name for name in official_counts()}
-    members: dict[str, list[str]] = {}
-    for member, path in videos_inside(names, archive="the archive").items():
+    members = []
+    for path in sorted(visible_videos(files, source="the archive")):
         official = official_name(path.name)
         class_name = spelled.get(official.class_name.casefold()) if official else None
         if class_name:
-            members.setdefault(class_name, []).append(member)
-    return members
+            members.append(Member(path, class_name, path.stem))
+    return sorted(members, key=lambda member: (member.class_name, member.name))
 
 
 def _clips(folder: Path) -> list[Clip]:
     paths = sorted(path for path in folder.glob("*") if is_video(path.name))
-    return [Clip(folder.name, path, path.stat().st_size) for path in paths]
+    return [Clip(folder.name, path.stem, path, path.stat().st_size) for path in paths]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.dataset.clips import Clip
+from pipeline.dataset.names import path_text
 from pipeline.files import link, write_text
 from pipeline.paths import CLIPS, STATE
 from pipeline.sources.sources import open_source
@@ -29,10 +31,16 @@ def run(params: Params) -> None:
         if path.is_relative_to(pieces):
             path = CLIPS.parent / clip.class_name / path.name
             link(clip.path, path)
-        rows.append(_row(clip, str(path)))
+        rows.append(_row(clip, path))
     write_text(CLIPS, json.dumps(rows, indent=1) + "\n")
     log.info("%d clips, %.0f MB", len(clips), sum(clip.size for clip in clips) / 1e6)
 
 
-def _row(clip: Clip, path: str) -> dict[str, object]:
-    return {"clip": clip.id, "class_name": clip.class_name, "path": path, "size": clip.size}
+def _row(clip: Clip, path: Path) -> dict[str, object]:
+    return {
+        "clip": clip.id,
+        "class_name": clip.class_name,
+        "path": path_text(path),
+        "size": clip.size,
+        "source_split": clip.split,
+    }

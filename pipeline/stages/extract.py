@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.dataset.catalogue import kept, read_catalogue
+from pipeline.dataset.names import path_on_disk
 from pipeline.paths import CATALOGUE, SHARDS, STATE
 from pipeline.shards.build import (
     Clip,
@@ -45,7 +46,7 @@ def run(params: Params) -> None:
 def _kept_clips(catalogue: Path) -> list[Clip]:
     columns = ["clip", "class_name", "path", "sha256", "duration"]
     rows = kept(read_catalogue(catalogue)).select(columns).to_pylist()
-    return [Clip(**row | {"path": Path(row["path"]).resolve()}) for row in rows]
+    return [Clip(**row | {"path": path_on_disk(row["path"]).resolve()}) for row in rows]
 
 
 def _metrics(shards: list[Shard], summaries: dict[str, Summary], placed: Path) -> dict[str, object]:

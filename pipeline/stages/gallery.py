@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from pipeline.dataset.catalogue import labels, read_catalogue
+from pipeline.dataset.names import path_on_disk
 from pipeline.files import write_text
 from pipeline.paths import CATALOGUE, GALLERY, STYLE
 from pipeline.style.features import load_features
@@ -47,7 +48,7 @@ def _clips(params: Params) -> list[list[Picture]]:
     paths = dict(zip(table["clip"].to_pylist(), table["path"].to_pylist(), strict=True))
     names = sorted(labels(table, "test"))
     chosen = np.linspace(0, len(names) - 1, params.gallery.clips).round().astype(int)
-    clips = [first_frames(Path(paths[names[at]]), params.gallery.frames) for at in chosen]
+    clips = [first_frames(path_on_disk(paths[names[at]]), params.gallery.frames) for at in chosen]
     return [[shrink(frame, params.gallery.size) for frame in clip] for clip in clips]
 
 

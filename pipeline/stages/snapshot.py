@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.dataset.clips import UnreachableError
+from pipeline.dataset.names import find_path
 from pipeline.errors import SourceError
 from pipeline.files import write_text
 from pipeline.paths import SNAPSHOT, STATE
@@ -48,6 +49,6 @@ def _groups(table: str | None) -> str | None:
     if table is None:
         return None
     try:
-        return hashlib.sha256(Path(table).read_bytes()).hexdigest()
+        return hashlib.sha256(find_path(Path(table)).read_bytes()).hexdigest()
     except OSError as error:
         raise SourceError(f"dataset.groups is {table}, which cannot be read: {error}") from error

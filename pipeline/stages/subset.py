@@ -10,14 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.dataset.catalogue import build_catalogue, write_catalogue
+from pipeline.dataset.groups import read_groups
 from pipeline.dataset.inspection import Finding, inspect
-from pipeline.dataset.splits import (
-    SPLITS,
-    Splitter,
-    demand_clips_in_each_split,
-    group_of,
-    read_groups,
-)
+from pipeline.dataset.names import find_path, path_on_disk
+from pipeline.dataset.splits import GroupedClip, Splitter, group_of
 from pipeline.files import write_text
 from pipeline.paths import CATALOGUE, CLIPS, STATE
 
@@ -32,25 +28,34 @@ Row = dict[str, Any]
 def run(params: Params) -> None:
     """Write catalogue.parquet and metrics.json; name the clips that cannot be used."""
     clips = json.loads(CLIPS.read_text(encoding="utf-8"))
-    paths = [Path(clip["path"]) for clip in clips]
+    paths = [path_on_disk(clip["path"]) for clip in clips]
     findings = inspect(paths, STATE / "probe", workers=params.machine.workers)
-    columns = clips, _splits(clips, params.dataset), map(_found, findings)
-    rows = [clip | split | found for clip, split, found in zip(*columns, strict=True)]
+    rows = [clip | _found(finding) for clip, finding in zip(clips, findings, strict=True)]
     _name_quarantined(rows)
-    used = [(row["class_name"], row["split"]) for row in rows if row["kept"]]
-    needed = [split for split in SPLITS if split != "validation" or params.dataset.validation]
-    demand_clips_in_each_split(used, needed)
+    rows = _with_splits(rows, params.dataset)
     write_catalogue(build_catalogue(rows), CATALOGUE)
     metrics = json.dumps(_metrics(rows), indent=2, sort_keys=True)
     write_text(CATALOGUE.with_name("metrics.json"), metrics + "\n")
 
 
-def _splits(clips: list[Row], dataset: Dataset) -> list[Row]:
-    """The group and split of each clip."""
+def _with_splits(rows: list[Row], dataset: Dataset) -> list[Row]:
+    """The rows with the group and split of each clip."""
+    ids = {row["clip"] for row in rows}
+    table = read_groups(find_path(Path(dataset.groups)), ids) if dataset.groups else {}
+    clips = [
+        GroupedClip(
+            row["clip"],
+            row["class_name"],
+            group_of(row["clip"], table),
+            row["source_split"],
+            kept=row["kept"],
+        )
+        for row in rows
+    ]
     splitter = Splitter(dataset.split, validation=dataset.validation, test=dataset.test)
-    table = read_groups(Path(dataset.groups)) if dataset.groups else {}
-    groups = [group_of(clip["clip"], table) for clip in clips]
-    return [{"group": group, "split": splitter.split_of(group)} for group in groups]
+    splits = splitter.assign(clips)
+    pairs = zip(rows, clips, strict=True)
+    return [row | {"group": clip.group, "split": splits[clip.group]} for row, clip in pairs]
 
 
 def _found(finding: Finding) -> Row:

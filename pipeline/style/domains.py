@@ -8,7 +8,7 @@ from zlib import crc32
 import av
 import numpy as np
 
-from pipeline.dataset.clips import is_video
+from pipeline.dataset.names import is_video, visible_files
 from pipeline.errors import StyleError
 from pipeline.shards.parquet import read_parquet
 from pipeline.style.images import LARGEST, PICTURES, read_picture, shrink
@@ -49,7 +49,7 @@ def folder_pictures(folder: Path) -> Domain:
     if folder.is_file():
         pictures = list(_pictures_of(folder))
         return Domain(pictures, pictures)
-    files = [path for path in sorted(folder.rglob("*")) if _is_meant(path)]
+    files = [path for path in visible_files(folder) if _is_meant(path)]
     if not files:
         raise StyleError(f"{folder} holds no pictures and no videos")
     held_out = files[HELD_OUT - 1 :: HELD_OUT] or files[-1:]
@@ -70,7 +70,7 @@ def in_two(clips: Mapping[str, str]) -> tuple[set[str], set[str]]:
 
 
 def _is_meant(path: Path) -> bool:
-    return path.is_file() and (is_video(path.name) or path.suffix.lower() in PICTURES)
+    return is_video(path.name) or path.suffix.lower() in PICTURES
 
 
 def _all_of(paths: Sequence[Path]) -> list[Picture]:

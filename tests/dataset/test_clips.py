@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from pipeline.dataset.clips import (
     Clip,
     choose_classes,
-    demand_one_file_an_id,
-    is_video,
+    demand_one_file_per_id,
     official_name,
 )
+from pipeline.dataset.names import is_video
 from pipeline.errors import SourceError
 
 
@@ -39,14 +39,21 @@ def test_videos_are_known_by_their_suffix(name, expected):
     assert is_video(name) is expected
 
 
-def test_a_clip_is_called_by_class_and_stem():
-    assert Clip("Surfing", Path("anywhere/a wave.v2.mp4"), size=1).id == "Surfing/a wave.v2"
+def test_a_clip_is_called_by_class_and_name():
+    clip = Clip("Surfing", "a wave.v2", Path("anywhere/a wave.v2.mp4"), size=1)
+    assert clip.id == "Surfing/a wave.v2"
 
 
 def test_two_files_of_one_id_are_refused_by_name():
-    clips = [Clip("A", Path(f"A/x.{suffix}"), size=1) for suffix in ("avi", "mp4")]
-    with pytest.raises(SourceError, match=r"x\.avi and x\.mp4 .* A/x"):
-        demand_one_file_an_id(clips)
+    clips = [Clip("A", "x", Path(f"A/x.{suffix}"), size=1) for suffix in ("avi", "mp4")]
+    with pytest.raises(SourceError, match=r"x\.avi and A/x\.mp4 .* A/x"):
+        demand_one_file_per_id(clips)
+
+
+def test_two_files_that_differ_in_unicode_form_only_are_told_apart_in_the_error():
+    paths = [Path("A/caf\u00e9.avi"), Path("A/cafe\u0301.avi")]
+    with pytest.raises(SourceError, match=r"Unicode forms differ: 'caf\\xe9\.avi', 'cafe\\u0301"):
+        demand_one_file_per_id(Clip("A", "caf\u00e9", path, size=1) for path in paths)
 
 
 class TestChoosingClasses:
@@ -68,3 +75,11 @@ class TestChoosingClasses:
     def test_a_source_without_clips_is_an_error(self):
         with pytest.raises(SourceError, match="holds no clips"):
             choose_classes(None, held=[], source="the folder")
+
+    @pytest.mark.parametrize("asked", ["Caf\u00e9", "Cafe\u0301", "CAFE\u0301"])
+    def test_a_class_is_found_in_any_unicode_form(self, asked):
+        assert choose_classes([asked], held=["Caf\u00e9"], source="x") == ["Caf\u00e9"]
+
+    def test_two_classes_that_differ_in_case_only_are_an_error(self):
+        with pytest.raises(SourceError, match="Run and run of the folder differ"):
+            choose_classes(None, held=["run", "Run"], source="the folder")

@@ -47,7 +47,7 @@ def test_an_unknown_class_shows_what_there_is(root):
 
 
 def test_an_empty_folder_is_an_error(tmp_path):
-    with pytest.raises(SourceError, match="one folder a class"):
+    with pytest.raises(SourceError, match="one folder per class"):
         FolderSource(tmp_path).listing()
 
 

@@ -33,8 +33,20 @@ def run(source) -> list[dict]:
 
 def test_a_folder_is_read_in_place(here):
     assert run("clips") == [
-        {"clip": "A/one", "class_name": "A", "path": "clips/A/one.avi", "size": 9},
-        {"clip": "B/two", "class_name": "B", "path": "clips/B/two.mp4", "size": 9},
+        {
+            "clip": "A/one",
+            "class_name": "A",
+            "path": "clips/A/one.avi",
+            "size": 9,
+            "source_split": None,
+        },
+        {
+            "clip": "B/two",
+            "class_name": "B",
+            "path": "clips/B/two.mp4",
+            "size": 9,
+            "source_split": None,
+        },
     ]
     assert list(CLIPS.parent.iterdir()) == [CLIPS]
 

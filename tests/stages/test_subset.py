@@ -32,7 +32,10 @@ def here(tmp_path, monkeypatch, film):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(subset, "inspect", inspect_here)
     ids = [f"{name}/v_{name}_g{group:02}_c01" for name in "AB" for group in range(1, 26)]
-    rows = [{"clip": i, "class_name": i[0], "path": f"{i}.avi", "size": 1} for i in ids]
+    rows = [
+        {"clip": i, "class_name": i[0], "path": f"{i}.avi", "size": 1, "source_split": None}
+        for i in ids
+    ]
     for row in rows:
         Path(row["path"]).parent.mkdir(exist_ok=True)
         shutil.copy(film, row["path"])
