@@ -92,6 +92,12 @@ def test_each_video_becomes_a_result_and_a_row_of_the_manifest(order):
     assert row["settings"] == {**PARAMS.stylize.model_dump(), "size": 32}
 
 
+def test_hidden_files_are_ignored(order):
+    land(order, "a.avi")
+    land(order, "._a.avi", "__MACOSX/a.avi", ".trash/b.avi", "Thumbs.db", content=b"noise")
+    assert find(order) == [["a.avi"]]
+
+
 def test_a_broken_video_is_set_aside_with_its_reason_and_the_rest_is_done(order, caplog):
     land(order, "a.avi", "c.avi")
     land(order, "b.avi", content=b"noise")

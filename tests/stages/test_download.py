@@ -1,9 +1,11 @@
 import json
+import os
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from pipeline.dataset.names import path_on_disk
 from pipeline.params import load_params
 from pipeline.paths import CLIPS
 from pipeline.stages import download
@@ -68,3 +70,23 @@ def test_outputs_that_dvc_deleted_come_back_from_the_state(here):
         path.unlink()
     assert run("clips.zip") == first
     assert Path(first[0]["path"]).stat().st_ino == made
+
+
+@pytest.mark.parametrize(
+    ("name", "clip"),
+    [
+        (b"caf\xe9.avi", "A/caf\\xe9"),
+        ("cafe\u0301.avi".encode(), "A/caf\u00e9"),
+        (b"-rf 'a\": b.AVI", "A/-rf 'a\": b"),
+        (b"a\nb.avi", "A/a\\x0ab"),
+        ("\U0001f3c4.avi".encode(), "A/\U0001f3c4"),
+        (b"x" * 251 + b".avi", "A/" + "x" * 251),
+    ],
+)
+def test_any_name_becomes_text_that_leads_back_to_the_file(here, name, clip):
+    path = here / "clips" / "A" / os.fsdecode(name)
+    path.write_bytes(b"odd")
+    (row,) = [row for row in run("clips") if row["size"] == 3]
+    assert row["clip"] == clip
+    assert row["path"].encode()
+    assert path_on_disk(row["path"]).read_bytes() == b"odd"

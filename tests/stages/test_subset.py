@@ -87,3 +87,50 @@ def test_a_class_with_nothing_to_test_on_is_an_error_without_a_catalogue(here):
     with pytest.raises(SourceError, match="class B has no usable clip in the test split"):
         run()
     assert not CATALOGUE.exists()
+
+
+def own(film, *names, **halves):
+    """Clips of one's own on disk, in clips.json."""
+    rows = []
+    for name in names:
+        path = Path("own", *name.split("/")).with_suffix(".avi")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(film, path)
+        row = {"clip": name, "class_name": name.split("/")[0], "path": str(path), "size": 1}
+        rows.append(row | {"source_split": halves.get(name.split("/")[1][:4])})
+    CLIPS.write_text(json.dumps(rows))
+
+
+@pytest.mark.usefixtures("here")
+def test_few_clips_serve_and_a_quarantined_one_leaves_no_split_empty(film):
+    names = [f"{name}/{number}" for name in "AB" for number in range(4)]
+    own(film, *names)
+    splits = {row["clip"]: row["split"] for row in run().to_pylist()}
+    (first,) = [n for n in names if n[0] == "A" and splits[n] == "test"][:1]
+    Path("own", f"{first}.avi").write_bytes(b"")
+    kept = [row for row in run().to_pylist() if row["kept"]]
+    for name in "AB":
+        assert {r["split"] for r in kept if r["class_name"] == name} == {
+            "train",
+            "validation",
+            "test",
+        }
+
+
+@pytest.mark.usefixtures("here")
+def test_the_splits_of_the_source_are_kept_and_in_the_catalogue(film):
+    names = [f"A/{half}{number}" for half in ("trai", "test") for number in range(4)]
+    own(film, *names, trai="train", test="test")
+    for row in run().to_pylist():
+        if row["source_split"] == "test":
+            assert row["split"] == "test"
+        else:
+            assert (row["source_split"], row["split"] != "test") == ("train", True)
+
+
+@pytest.mark.usefixtures("here")
+def test_classes_that_cannot_serve_are_all_named_without_a_catalogue(film):
+    own(film, "A/1", "A/2", "B/1", "C/1", "C/2", "C/3")
+    with pytest.raises(SourceError, match=r"class A .* 2 groups.*\n.*class B .* 1 groups"):
+        run()
+    assert not CATALOGUE.exists()

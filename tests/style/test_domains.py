@@ -26,6 +26,14 @@ def test_some_files_of_a_folder_are_held_out(folder):
     assert brightness(domain.training) == [0, 10, 20, 30, 50, 60, 70, 80]
 
 
+def test_what_macos_adds_is_ignored(folder, shared):
+    (folder / "__MACOSX").mkdir()
+    for name in ("._1.png", "__MACOSX/1.png"):
+        (folder / name).write_bytes(b"no picture")
+    assert len(folder_pictures(folder).training) == 8
+    assert len(folder_pictures(shared / "reports" / "apple_double").training) == 1
+
+
 def test_one_picture_serves_for_both(folder):
     domain = folder_pictures(folder / "3.png")
     assert brightness(domain.training) == brightness(domain.held_out) == [30]
