@@ -117,7 +117,7 @@ class Splitter:
                     splits[nearest] = split
 
     def _range(self, group: str, given: Split | None, held: Collection[Split]) -> Range:
-        if given and (given != "train" or {*held} >= {*self.needed}):
+        if given and given != "train":
             return Range(0.0, ((given, 1.0),))
         if given:  # what the source has no folder for is taken from its training part
             return Range(stable_fraction(group), self._ends({*SPLITS} - {*held} | {"train"}))

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from pipeline.dataset.splits import (
     SPLITS,
     GroupedClip,
+    Range,
     Splitter,
     group_of,
     stable_fraction,
@@ -234,3 +235,64 @@ def test_official_test_groups_never_move_but_validation_is_filled_from_training(
     splits = splitter().assign(clips)
     assert [splits[f"A/g{n:02}"] for n in (1, 2)] == ["test"] * 2
     assert {splits[f"A/g{n:02}"] for n in (8, 9)} == {"train", "validation"}
+
+
+FREE = (("test", 0.25), ("validation", 0.5), ("train", 1.0))
+
+
+@pytest.mark.parametrize(
+    ("place", "split", "distances"),
+    [
+        (0.0, "test", (0.0, 0.25, 0.5)),
+        (0.25, "validation", (0.0, 0.0, 0.25)),
+        (0.375, "validation", (0.125, 0.0, 0.125)),
+        (0.5, "train", (0.25, 0.0, 0.0)),
+        (0.75, "train", (0.5, 0.25, 0.0)),
+    ],
+)
+def test_distances_to_the_parts_of_a_range(place, split, distances):
+    span = Range(place, FREE)
+    assert span.split == split
+    assert tuple(span.distance(name) for name in ("test", "validation", "train")) == distances
+
+
+def test_a_group_may_not_go_where_its_range_has_no_part():
+    assert Range(0.0, (("test", 1.0),)).distance("train") == float("inf")
+
+
+def test_the_nearest_group_that_can_be_spared_is_moved():
+    """Of groups that are all for training, the two with the least hashes go."""
+    names = [f"A/{n}" for n in range(200)]
+    training = [name for name in names if splitter().split_of(name) == "train"][:6]
+    splits = splitter().assign([GroupedClip(name, "A", name) for name in training])
+    ranked = sorted(training, key=stable_fraction)
+    assert [splits[name] for name in ranked] == ["validation", "test"] + ["train"] * 4
+
+
+def test_groups_of_given_training_clips_are_split_by_the_share_of_validation():
+    given = [GroupedClip(f"A/{n}", "A", f"A/{n}", "train") for n in range(2000)]
+    given += [GroupedClip("A/t", "A", "A/t", "test")]
+    found = list(splitter(validation=0.3).assign(given).values())
+    assert found.count("validation") / 2000 == pytest.approx(0.3, abs=0.03)
+    assert found.count("test") == 1
+
+
+def test_without_validation_two_groups_serve_and_given_halves_stay():
+    clips = own_clips(2)
+    assert set(splitter(validation=0).assign(clips).values()) == {"train", "test"}
+    halves = [GroupedClip(f"A/{h}", "A", f"A/{h}", h) for h in ("train", "test")]
+    assert splitter(validation=0).assign(halves) == {"A/train": "train", "A/test": "test"}
+
+
+def test_official_groups_end_at_25():
+    assert {splitter(1, 0.5, 0.01).split_of(f"A/g{n:02}") for n in range(1, 8)} == {"test"}
+    assert splitter(1, 0.5, 0.01).split_of("A/g00") == splitter(3, 0.5, 0.01).split_of("A/g00")
+    assert splitter(1, 0.5, 0.01).split_of("A/g26") == splitter(3, 0.5, 0.01).split_of("A/g26")
+
+
+@pytest.mark.parametrize(("numbers", "hint"), [((1, 2, 3), True), ((1, 8), False)])
+def test_the_message_says_when_official_splits_hold_the_groups(numbers, hint):
+    clips = [GroupedClip(f"A/{n}", "A", f"A/g{n:02}") for n in numbers]
+    with pytest.raises(SourceError) as caught:
+        splitter().assign(clips)
+    assert ("official or given splits hold them" in str(caught.value)) is hint
