@@ -1,7 +1,7 @@
 """retrain: every stage of dvc.yaml as a task, then promotion and the run's branch.
 
 A run works in a clone of its own, with params fixed by the form below. A stage that DVC finds done,
-in place or in its run-cache, shows as *skipped*. A failed or killed task that is cleared goes on
+in place or in its run-cache, shows as *skipped*. A failed or killed task that is cleared resumes
 where it was.
 """
 
@@ -58,7 +58,7 @@ FORM = {
 def explain_failure(context: Context) -> None:
     """Say in the task's log how to go on."""
     task_id = context["ti"].task_id
-    log.error("%s failed. Mend the cause and clear it: it goes on where it was.", task_id)
+    log.error("%s failed. Fix the cause and clear the task: it resumes where it was.", task_id)
 
 
 DEFAULTS: dict[str, Any] = {

@@ -48,7 +48,7 @@ BRANCHES = "retrain"
 def make(project: Path, tree: Path, values: Mapping[str, object]) -> None:
     """Clone `project` to `tree` with `values` in its params.yaml; a tree that exists stays."""
     if tree.is_dir():
-        log.info("%s is there already; the run goes on in it", tree)
+        log.info("%s exists already; the run resumes in it", tree)
         return
     require_committed(project)
     params = _filled_params(project, values)
