@@ -166,7 +166,9 @@ def _upload(client: MlflowClient, model: LoggedModel, run_id: str, file: Path) -
             mlflow_model=Model(artifact_path=model.artifact_location, **ids),
             signature=_signature(network),
             # Given, because MLflow would load the model in another process to find them out.
-            pip_requirements=[f"{name}=={version(name)}" for name in ("keras", "tensorflow")],
+            pip_requirements=[
+                f"{name}=={version(name)}" for name in ("keras", "numpy", "tensorflow")
+            ],
         )
         client.log_model_artifacts(model.model_id, f"{folder}/model")
 

@@ -1,5 +1,6 @@
 """One run a model, from the files on disk."""
 
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -16,6 +17,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
+from pipeline.models import build
 from pipeline.models.layers import PictureConv2D, replace_layers
 from pipeline.style.networks import generator
 from pipeline.tracking.live import LiveRun
@@ -80,6 +82,37 @@ def test_the_logged_model_is_the_trained_one(trained: Write, store: str) -> None
     signature = mlflow.models.get_model_info(f"models:/{model_id}").signature
     assert signature.inputs.inputs[0].shape == (-1, 4, 8, 8, 3)
     assert signature.outputs.inputs[0].shape == (-1, 3)
+
+
+ELSEWHERE = """
+import importlib.util, sys
+assert importlib.util.find_spec("pipeline") is None
+import mlflow, numpy as np
+mlflow.set_tracking_uri(sys.argv[1])
+clips = np.full((1, 4, 32, 32, 3), 90, "float32")
+loaded = mlflow.keras.load_model(sys.argv[2]), mlflow.pyfunc.load_model(sys.argv[2])
+np.save(sys.argv[3], [model.predict(clips)[0] for model in loaded])
+"""
+
+
+def test_a_logged_model_loads_where_the_repository_is_not(
+    trained: Write, store: str, tmp_path: Path
+) -> None:
+    train, evaluate = trained()
+    network = build("csn", input_shape=(4, 32, 32, 3), classes=3)
+    network.save(train / "model.keras")
+    upsert(train, evaluate, tracking_uri=store)
+    (model_id,) = (model.model_id for model in only_run(store).outputs.model_outputs)
+    subprocess.run(
+        [sys.executable, "-c", ELSEWHERE, store, f"models:/{model_id}", "answers.npy"],
+        cwd=tmp_path,
+        env={name: text for name, text in os.environ.items() if name != "PYTHONPATH"},
+        check=True,
+    )
+    clips = np.full((1, 4, 32, 32, 3), 90, "float32")
+    expected = [network.predict_on_batch(clips)[0]] * 2
+    answers = np.load(tmp_path / "answers.npy")
+    np.testing.assert_allclose(answers, expected, atol=1e-5)
 
 
 def test_repeating_changes_nothing(trained: Write, store: str) -> None:
