@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, TypeAlias, cast
+from typing import IO, TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
 import av
 import numpy as np
@@ -45,8 +45,7 @@ EARLY = 1e-6  # seconds by which rounding may put a frame behind its time
 _MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE}
 
 
-@dataclass(frozen=True)
-class TimedFrame:
+class TimedFrame(NamedTuple):
     """A decoded frame and the span [start, end) in which it is shown.
 
     In seconds from the first frame.
@@ -79,6 +78,7 @@ class Video:
         self._converter = Converter(self.stream.sample_aspect_ratio)
         self._size: Size | None = None
         self._packet_duration = 0
+        self._shortest = SHORTEST / self.unit
         self._doubtful: tuple[int, int] | None = None  # number and time of a packet with a gap
 
     def frames(self) -> Iterator[TimedFrame]:
@@ -86,7 +86,8 @@ class Video:
         unit = self.unit
         frames = deinterlaced(self._decoded(), unit)
         for shown in present(map(self._stated, frames), self._clock()):
-            yield TimedFrame(float(shown.start * unit), float(shown.end * unit), shown.item)
+            start, end = shown.start * unit.numerator, shown.end * unit.numerator
+            yield TimedFrame(start / unit.denominator, end / unit.denominator, shown.item)
 
     @property
     def lead(self) -> float:
@@ -141,7 +142,8 @@ class Video:
         if self.format == "avi":  # it states when packets are decoded, not when they are shown
             packet.opaque = (packet.dts,)
         self._packet_duration = packet.duration or 0
-        self._note_missing(packet, number)
+        if packet.is_corrupt or self._doubtful:
+            self._note_missing(packet, number)
         try:
             yield from map(self._stamped, self._decoder.decode(packet))
         except av.error.PatchWelcomeError as error:
@@ -177,15 +179,14 @@ class Video:
     def _stamped(self, frame: VideoFrame) -> VideoFrame:
         if self.format == "avi":
             (frame.pts,) = cast("tuple[int]", frame.opaque)
-        frame.time_base = self.unit
         # That of a reordered frame may be the distance to the frame that was coded next. The last
         # packet's is how long the last frame is shown.
         frame.duration = min(frame.duration, self._packet_duration) or self._packet_duration
         return frame
 
     def _stated(self, frame: VideoFrame) -> Stamped[VideoFrame]:
-        credible = frame.duration * self.unit >= SHORTEST
-        return Stamped(frame, frame.pts, frame.duration if credible else 0)
+        duration = frame.duration
+        return Stamped(frame, frame.pts, duration if duration >= self._shortest else 0)
 
     def _clock(self) -> Clock:
         unit = self.unit

@@ -24,6 +24,7 @@ def deinterlaced(frames: Iterator[VideoFrame], unit: Fraction) -> Iterator[Video
         if graph is None or layout != before:
             yield from _rest(graph, unit)
             graph = _yadif(frame, unit)
+        frame.time_base = unit
         graph.vpush(frame)
         yield from _ready(graph, unit)
     yield from _rest(graph, unit)

@@ -2,9 +2,9 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from heapq import heappush, heappushpop
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 Item = TypeVar("Item")
 
@@ -12,8 +12,7 @@ LOOKAHEAD = 4  # frames by which a stated time may come too early
 RECENT = 64  # stated times that are remembered, to recognize a timeline that starts again
 
 
-@dataclass(frozen=True)
-class Stamped(Generic[Item]):
+class Stamped(NamedTuple, Generic[Item]):
     """A frame with what its file states, in units of the stream's time base."""
 
     item: Item
@@ -21,8 +20,7 @@ class Stamped(Generic[Item]):
     duration: int = 0  # 0: not stated
 
 
-@dataclass(frozen=True)
-class Shown(Generic[Item]):
+class Shown(NamedTuple, Generic[Item]):
     """A frame and the span [start, end) in which a player shows it, from 0 at the first frame."""
 
     item: Item
@@ -39,8 +37,7 @@ class Clock:
     leap: int | None = None  # a longer step forward is a timeline that starts again
 
 
-@dataclass(frozen=True)
-class _Timed(Generic[Item]):
+class _Timed(NamedTuple, Generic[Item]):
     item: Item
     time: int
     duration: int
@@ -97,7 +94,8 @@ def _sorted_times(frames: Iterator[_Timed[Item]], lookahead: int) -> Iterator[_T
     def first(time: int) -> _Timed[Item]:
         nonlocal last
         last = time if last is None else max(time, last)
-        return replace(waiting.popleft(), time=last)
+        frame = waiting.popleft()
+        return frame if frame.time == last else frame._replace(time=last)
 
     for frame in frames:
         waiting.append(frame)
