@@ -1,6 +1,7 @@
 """The tree keeps its promises: who may import whom, and what each DVC stage depends on."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -115,3 +116,21 @@ def test_the_command_line_lists_its_stages_without_heavy_imports():
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+PATH = re.compile(r"`((?:pipeline|tests|docs|dags|airflow|mlflow|docker|benchmarks)/[\w./-]*)`")
+
+
+@pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md"])
+def test_every_path_that_the_map_names_exists(page):
+    named = PATH.findall((ROOT / page).read_text(encoding="utf-8"))
+    new = {"NAME", "toy"}  # of the walks: what a reader adds
+    missing = {path for path in named if not new & set(re.split(r"[./_]", path))}
+    assert not [path for path in missing if not (ROOT / path).exists()]
+
+
+def test_the_map_names_every_room_and_every_room_has_tests():
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    for room in (path for path in (ROOT / "pipeline").iterdir() if (path / "__init__.py").exists()):
+        assert f"`pipeline/{room.name}/`" in page
+        assert (ROOT / "tests" / room.name).is_dir()
