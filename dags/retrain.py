@@ -1,8 +1,8 @@
 """retrain: every stage of dvc.yaml as a task, then promotion and the run's branch.
 
-A run works in a clone of its own, with params fixed by the form below. A stage that DVC finds done,
-in place or in its run-cache, shows as *skipped*. A failed or killed task that is cleared resumes
-where it was.
+A run works in a clone of its own, with params fixed by the form below. A stage that is up to
+date, or that DVC finds in its run-cache, shows as *skipped*. A failed or killed task that is
+cleared resumes where it stopped.
 """
 
 import logging
@@ -28,7 +28,7 @@ log = logging.getLogger("airflow.task")
 
 ROOT = Path(__file__).parents[1]
 PARAMS = read_params(ROOT)
-# Letters that folders and git's branches can have.
+# Characters that folder and branch names allow.
 TREE = f"{ROOT}/.airflow/worktrees/" + "{{ run_id | replace(':', '') | replace('+', '_') }}"
 NEW_CLIPS = Asset("new_clips")
 
@@ -41,7 +41,7 @@ FORM = {
     "dataset.classes": Param(
         PARAMS["dataset"]["classes"],
         type=["null", "string", "array"],
-        description="a list of names, all, or nothing: the source's own default",
+        description="a list of names, all, or null: the source's default",
     ),
     "dataset.split": Param(PARAMS["dataset"]["split"], enum=[1, 2, 3]),
     "train.max_minutes": Param(
@@ -50,15 +50,15 @@ FORM = {
     "train.warm_start": Param(
         PARAMS["train"]["warm_start"],
         type=["null", "string"],
-        description="data/train, or another folder of trainings: each model starts from its own",
+        description="data/train, or another folder of trainings, whose weights models start from",
     ),
 }
 
 
 def explain_failure(context: Context) -> None:
-    """Say in the task's log how to go on."""
+    """Say in the task's log how to resume."""
     task_id = context["ti"].task_id
-    log.error("%s failed. Fix the cause and clear the task: it resumes where it was.", task_id)
+    log.error("%s failed. Fix the cause and clear the task: it resumes where it stopped.", task_id)
 
 
 DEFAULTS: dict[str, Any] = {
@@ -81,19 +81,19 @@ def make_tree() -> str:
 
 @task.bash(pool="training")
 def run_stage(stage: str) -> str:
-    """Run one DVC stage; skipped if it is done already."""
+    """Run one DVC stage; skipped if it is up to date."""
     return f"python -m pipeline worktree stage '{TREE}' '{stage}'"
 
 
 @task.bash
 def promote() -> str:
-    """Register the run's best model; champion if it beats the present one by more than chance."""
+    """Register the run's best model; it becomes champion if it is significantly better."""
     return f"python -m pipeline worktree promote '{TREE}'"
 
 
 @task.bash
 def publish() -> str:
-    """Commit dvc.lock and the results on the run's branch, push, and sum up."""
+    """Commit dvc.lock and the results on the run's branch, push it, and log a summary."""
     return f"python -m pipeline worktree publish '{TREE}'"
 
 

@@ -1,6 +1,6 @@
-"""watch: looks for new clips in the folder of params.yaml; when they have arrived, retrain starts.
+"""watch: checks the folder of params.yaml for new clips; when they have arrived, retrain starts.
 
-It runs only if `dataset.source` is a folder or file. Clips that are still landing are waited for.
+It runs only if `dataset.source` is a folder or file. It waits until no clip is still being copied.
 """
 
 from datetime import timedelta
@@ -16,8 +16,8 @@ WATCHED = read_params(ROOT)["dataset"]["source"] not in DRAWN_OR_DOWNLOADED
 
 
 @task.bash(cwd=str(ROOT), outlets=[Asset("new_clips")])
-def look() -> str:
-    """Skipped unless clips have arrived and none is still landing."""
+def check() -> str:
+    """Skipped unless clips have arrived and none is still being copied."""
     return "python -m pipeline arrivals"
 
 
@@ -37,7 +37,7 @@ def look() -> str:
 )
 def watch() -> None:
     """Announce new clips."""
-    look()
+    check()
 
 
 watch()

@@ -33,5 +33,5 @@ class StyleError(PipelineError):
     """A style, the weights it is seen by, or what is to be stylized cannot be used."""
 
 
-class HandoverError(PipelineError):
-    """The machines of a run cannot hand each other what they made."""
+class WorktreeError(PipelineError):
+    """A run's work tree or branch cannot be made, or shared between machines."""

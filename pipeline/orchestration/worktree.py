@@ -1,8 +1,8 @@
 """A retraining's own work tree, made, run stage by stage and published by dags/retrain.py.
 
-A work tree is a clone of what is committed, on a branch of its own. It shares DVC's cache and the
-reusable pieces in .state with the project that it was cloned from, so that it remakes nothing. With
-$RETRAIN_REPOSITORY set, each machine of a run has a work tree of its own (handover.py).
+A work tree is a clone of what is committed, on a branch of its own. It shares DVC's cache and
+.state with the project that it was cloned from, so that nothing is made twice. With
+$RETRAIN_REPOSITORY set, each machine of a run has a work tree of its own (sync.py).
 
     python -m pipeline worktree make TREE         # $PARAMS: {"dataset.split": 2}
     python -m pipeline worktree stage TREE NAME
@@ -20,20 +20,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.errors import HandoverError
+from pipeline.errors import WorktreeError
 from pipeline.orchestration.form import apply_form, round_trip_yaml
 from pipeline.orchestration.graph import read_graph
-from pipeline.orchestration.handover import (
-    alone_in,
-    begin,
-    commit,
+from pipeline.orchestration.sync import (
+    commit_results,
     dvc,
     git,
-    hand_over,
-    hand_over_results,
     has_remote,
-    repository,
-    take_over,
+    pull_stages,
+    push_results,
+    push_stage,
+    shared_repository,
+    start_branch,
+    workspace_lock,
 )
 from pipeline.params import load_params
 from pipeline.paths import PROMOTION
@@ -41,11 +41,11 @@ from pipeline.paths import PROMOTION
 log = logging.getLogger(__name__)
 
 NOTHING_TO_DO = 99  # the exit status that Airflow shows as "skipped"
-KEPT = 3  # work trees of earlier runs that stay, to be looked at or retried
+KEPT_WORKTREES = 3  # newest work trees stay, to be inspected or retried
 BRANCHES = "retrain"
 
 
-def make(project: Path, tree: Path, values: Mapping[str, object]) -> None:
+def make_worktree(project: Path, tree: Path, values: Mapping[str, object]) -> None:
     """Clone `project` to `tree` with `values` in its params.yaml; a tree that exists stays."""
     if tree.is_dir():
         log.info("%s exists already; the run resumes in it", tree)
@@ -53,86 +53,86 @@ def make(project: Path, tree: Path, values: Mapping[str, object]) -> None:
     require_committed(project)
     params = _filled_params(project, values)
     branch = f"{BRANCHES}/{tree.name}"
-    shared = repository()
+    shared = shared_repository()
     if shared and git("ls-remote", shared, f"refs/heads/{branch}", cwd=project):
         log.info("another machine has made the run's branch")
         return
-    with _made_aside(tree) as new:
+    with _atomic_worktree(tree) as new:
         git("clone", "--quiet", str(project), str(new), cwd=project)
         git("switch", "--quiet", "--create", branch, cwd=new)
         if shared:
             git("remote", "set-url", "origin", shared, cwd=new)
             git("fetch", "--quiet", "--prune", "origin", cwd=new)
-        _share(project, new)
-        _take_up_last_run(new)
+        _share_cache(project, new)
+        _restore_last_run(new)
         (new / "params.yaml").write_text(params, encoding="utf-8")
         _link_sources(project, new)
         if shared:
-            begin(new)
+            start_branch(new)
     log.info("%s is at %s", tree, git("log", "-1", "--format=%h %s", cwd=tree))
 
 
 def require_committed(project: Path) -> None:
-    """Refuse a run from code that is not committed: it would get params of now, code of then."""
+    """Refuse a run from uncommitted code: it would mix current params with committed code."""
     try:
         root = git("rev-parse", "--show-toplevel", "--verify", "HEAD", cwd=project).splitlines()[0]
     except subprocess.CalledProcessError as error:
-        raise HandoverError(
+        raise WorktreeError(
             f"retrain needs a git repository with a commit, since its runs are clones of one, and "
-            f"{project} is none; `git init && git add --all && git commit` makes one"
+            f"{project} is not one; `git init && git add --all && git commit` makes one"
         ) from error
     if not Path(root).samefile(project):
-        raise HandoverError(
-            f"retrain clones the git repository of the project, but {project} only lies in another "
-            f"one, {root}; `git init && git add --all && git commit` makes one of its own"
+        raise WorktreeError(
+            f"retrain clones the git repository of the project, but {project} is a folder "
+            f"of another one, {root}; `git init && git add --all && git commit` makes its own"
         )
     if changed := _uncommitted(project):
-        raise HandoverError(
+        raise WorktreeError(
             "retrain runs the committed code, and these files have changes that are not committed: "
             f"{', '.join(changed)}; commit or stash them, then trigger it again"
         )
 
 
 def _uncommitted(project: Path) -> list[str]:
-    """Changed and new files among those that stages are made from."""
+    """Changed and untracked files among the code of stages."""
     options = ("--porcelain", "-z", "--no-renames", "--untracked-files=all")
     status = ("git", "status", *options, "--", "dvc.yaml", "pipeline")
     listed = subprocess.run(status, cwd=project, capture_output=True, check=True).stdout
     return [os.fsdecode(entry[3:]) for entry in listed.split(b"\0") if entry]
 
 
-def enter(project: Path, tree: Path) -> None:
-    """Work in `tree`; of a run that began on another machine, it is fetched first."""
-    shared = repository()
+def enter_worktree(project: Path, tree: Path) -> None:
+    """Change to `tree`, cloned first if another machine started the run."""
+    shared = shared_repository()
     if shared and not tree.is_dir():
         branch = f"{BRANCHES}/{tree.name}"
-        with _made_aside(tree) as new:
+        with _atomic_worktree(tree) as new:
             git("clone", "--quiet", "--branch", branch, shared, str(new), cwd=project)
-            _share(project, new)
+            _share_cache(project, new)
             _link_sources(project, new)
     os.chdir(tree)
 
 
 @contextmanager
-def _made_aside(tree: Path) -> Iterator[Path]:
-    """A path to make a work tree at, in the place of older ones; becomes `tree` when it is made."""
-    clear(tree.parent)
+def _atomic_worktree(tree: Path) -> Iterator[Path]:
+    """A path that is renamed to `tree` at the end; older work trees are deleted first."""
+    delete_old_worktrees(tree.parent)
     new = tree.with_name(f".{tree.name}")
     shutil.rmtree(new, ignore_errors=True)
     yield new
     new.rename(tree)
 
 
-def clear(folder: Path) -> None:
-    """Delete all work trees in `folder` but the newest."""
+def delete_old_worktrees(folder: Path) -> None:
+    """Delete all work trees in `folder` but the KEPT_WORKTREES newest."""
     trees = [path for path in folder.glob("*") if path.is_dir()]
-    for tree in sorted(trees, key=lambda path: path.stat().st_mtime)[: -KEPT or None]:
+    for tree in sorted(trees, key=lambda path: path.stat().st_mtime)[: -KEPT_WORKTREES or None]:
         log.info("deleting the old work tree %s", tree)
         shutil.rmtree(tree)
 
 
-def _take_up_last_run(tree: Path) -> None:
-    """Begin with what the last run ended with, as far as it is in DVC's cache."""
+def _restore_last_run(tree: Path) -> None:
+    """Check out the results of the last run, as far as they are in DVC's cache."""
     runs = ("for-each-ref", "--sort=-committerdate", "--count=1", "--format=%(refname)")
     last = git(*runs, f"refs/remotes/origin/{BRANCHES}", cwd=tree)
     if last:
@@ -140,7 +140,7 @@ def _take_up_last_run(tree: Path) -> None:
     dvc("checkout", "--quiet", "--allow-missing", cwd=tree)
 
 
-def _share(project: Path, tree: Path) -> None:
+def _share_cache(project: Path, tree: Path) -> None:
     """Let `tree` use DVC's cache and settings, and the reusable pieces, of `project`."""
     local = project / ".dvc/config.local"
     if local.is_file():
@@ -153,7 +153,7 @@ def _share(project: Path, tree: Path) -> None:
 
 
 def _filled_params(project: Path, values: Mapping[str, object]) -> str:
-    """params.yaml as it stands in `project`, comments and all, with `values` set in it."""
+    """params.yaml of `project` with `values` set; comments stay."""
     text = (project / "params.yaml").read_text(encoding="utf-8")
     filled = apply_form(text, values)
     if warm_start := round_trip_yaml().load(filled)["train"]["warm_start"]:
@@ -176,20 +176,20 @@ def _link(project: Path, tree: Path, path: str | None) -> None:
 
 
 def stage(name: str) -> int:
-    """Run one stage, if DVC finds it neither done in place nor in the run-cache."""
-    if not repository():
+    """Run one stage, unless DVC finds it up to date or in its run-cache."""
+    if not shared_repository():
         return _repro(name)
-    with alone_in(Path()):
-        take_over(read_graph(Path())[name])
+    with workspace_lock(Path()):
+        pull_stages(read_graph(Path())[name])
         status = _repro(name)
         if status in (0, NOTHING_TO_DO):
-            hand_over(name)
+            push_stage(name)
     return status
 
 
 def _repro(name: str) -> int:
     pull = ["--pull"] if has_remote(Path()) else []
-    # Stages that run side by side take turns at DVC's lock.
+    # Stages that run at the same time wait for DVC's lock.
     command = ["dvc", "--wait-for-lock", "repro", "--single-item", *pull, name]
     ran = False
     with subprocess.Popen(
@@ -203,26 +203,26 @@ def _repro(name: str) -> int:
 
 
 def promote() -> int:
-    """Bring MLflow up to date, and let the run's best model challenge the champion."""
-    if repository():
-        take_over(read_graph(Path())["compare"])
+    """Bring MLflow up to date, and promote the run's best model if it beats the champion."""
+    if shared_repository():
+        pull_stages(read_graph(Path())["compare"])
     for command in ("track", "promote"):
         status = subprocess.run([sys.executable, "-m", "pipeline", command], check=False).returncode
         if status:
             return status
-    if repository():
-        hand_over_results()
+    if shared_repository():
+        push_results()
     return 0
 
 
 def publish() -> None:
-    """Commit params.yaml, dvc.lock and the results, and hand the branch over to the project."""
-    if repository():
-        take_over(["compare"])
+    """Commit params.yaml, dvc.lock and the results, and push the branch to the project."""
+    if shared_repository():
+        pull_stages(["compare"])
     branch = git("branch", "--show-current")
-    commit(f"{branch}\n\n{_summary()}", Path())
+    commit_results(f"{branch}\n\n{_summary()}", Path())
     git("push", "--quiet", "origin", branch)
-    if has_remote(Path()) and not repository():  # several machines have pushed, each what it made
+    if has_remote(Path()) and not shared_repository():  # else each stage was pushed as it ended
         dvc("push", "--run-cache")
     log.info("branch %s, commit %s", branch, git("rev-parse", "--short", "HEAD"))
     log.info("\n\n%s\n%s", _summary(), _where_to_look())
@@ -243,9 +243,9 @@ def run(action: str, tree: Path, name: str, values: Mapping[str, object]) -> int
     """Act on the work tree `tree` of the project in the working directory; the exit status."""
     project, tree = Path.cwd(), tree.absolute()
     if action == "make":
-        make(project, tree, values)
+        make_worktree(project, tree, values)
         return 0
-    enter(project, tree)
+    enter_worktree(project, tree)
     if action == "stage":
         return stage(name)
     if action == "promote":

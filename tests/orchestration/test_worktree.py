@@ -11,8 +11,13 @@ from pathlib import Path
 import pytest
 
 from pipeline.__main__ import main
-from pipeline.errors import HandoverError, ParamsError
-from pipeline.orchestration.worktree import KEPT, NOTHING_TO_DO, clear, make
+from pipeline.errors import ParamsError, WorktreeError
+from pipeline.orchestration.worktree import (
+    KEPT_WORKTREES,
+    NOTHING_TO_DO,
+    delete_old_worktrees,
+    make_worktree,
+)
 from pipeline.params import load_params
 
 ROOT = Path(__file__).parents[2]
@@ -44,7 +49,7 @@ def project(tmp_path, monkeypatch):
     monkeypatch.chdir(folder)
     git("init", "-q")
     subprocess.run(["dvc", "init", "-q"], check=True)
-    commit("begin")
+    commit("first")
     return folder
 
 
@@ -69,7 +74,9 @@ def publish(verdict):
 
 def test_params_are_set_and_comments_stay(project):
     rate = {"train.learning_rate": 1e-7}
-    make(project, project / "trees/a", {"dataset.split": 3, "dataset.classes": ["x", "y"], **rate})
+    make_worktree(
+        project, project / "trees/a", {"dataset.split": 3, "dataset.classes": ["x", "y"], **rate}
+    )
     made = project / "trees/a/params.yaml"
     before = load_params(project / "params.yaml")
     changed = {"split": 3, "classes": ["x", "y"]}
@@ -82,21 +89,21 @@ def test_params_are_set_and_comments_stay(project):
 def test_params_that_are_not_committed_count(project):
     text = (project / "params.yaml").read_text()
     (project / "params.yaml").write_text(re.sub(r"patience: \d+", "patience: 16", text))
-    make(project, project / "trees/a", {})
+    make_worktree(project, project / "trees/a", {})
     assert load_params(project / "trees/a/params.yaml").train.patience == 16
 
 
 def test_a_value_against_the_rules_is_refused_and_leaves_no_work_tree(project):
     with pytest.raises(ParamsError, match="split"):
-        make(project, project / "trees/a", {"dataset.split": 4})
+        make_worktree(project, project / "trees/a", {"dataset.split": 4})
     assert not (project / "trees/a").exists()
-    make(project, project / "trees/a", {"dataset.split": 2})
+    make_worktree(project, project / "trees/a", {"dataset.split": 2})
     assert load_params(project / "trees/a/params.yaml").dataset.split == 2
 
 
 def test_a_work_tree_that_exists_stays(project):
-    make(project, project / "trees/a", {"dataset.split": 2})
-    make(project, project / "trees/a", {"dataset.split": 3})
+    make_worktree(project, project / "trees/a", {"dataset.split": 2})
+    make_worktree(project, project / "trees/a", {"dataset.split": 3})
     assert load_params(project / "trees/a/params.yaml").dataset.split == 2
 
 
@@ -105,29 +112,29 @@ def test_code_that_is_not_committed_is_refused_by_name(project, path):
     (project / path).parent.mkdir(exist_ok=True)
     with (project / path).open("a") as file:
         file.write("# changed\n")
-    with pytest.raises(HandoverError, match=path):
-        make(project, project / "trees/a", {})
+    with pytest.raises(WorktreeError, match=path):
+        make_worktree(project, project / "trees/a", {})
     assert not (project / "trees").exists()
 
 
 def test_a_copy_without_git_is_told_that_retrain_needs_a_repository(project):
     shutil.rmtree(project / ".git")
-    with pytest.raises(HandoverError, match="needs a git repository"):
-        make(project, project / "trees/a", {})
+    with pytest.raises(WorktreeError, match="needs a git repository"):
+        make_worktree(project, project / "trees/a", {})
 
 
 def test_a_project_inside_another_repository_is_refused(project):
     inner = project / "unpacked"
     inner.mkdir()
-    with pytest.raises(HandoverError, match="only lies in another"):
-        make(inner, inner / "trees/a", {})
+    with pytest.raises(WorktreeError, match="of another one"):
+        make_worktree(inner, inner / "trees/a", {})
 
 
 @pytest.mark.parametrize("name", ["josé", "日本", "a b (1) 100%"])
 def test_a_project_may_lie_in_any_folder(project, name, monkeypatch):
     moved = project.rename(project.with_name(name))
     monkeypatch.chdir(moved)
-    make(moved, moved / "trees/a", {})
+    make_worktree(moved, moved / "trees/a", {})
     monkeypatch.chdir(moved / "trees/a")
     assert run_both_stages() == [0, 0]
     assert any((moved / ".dvc/cache").iterdir())
@@ -135,45 +142,45 @@ def test_a_project_may_lie_in_any_folder(project, name, monkeypatch):
 
 def test_a_relative_source_means_the_same_folder(project):
     (project / "data/clips").mkdir(parents=True)
-    make(project, project / "trees/a", {"dataset.source": "data/clips"})
+    make_worktree(project, project / "trees/a", {"dataset.source": "data/clips"})
     assert (project / "trees/a/data/clips").samefile(project / "data/clips")
 
 
 def test_a_relative_warm_start_means_the_same_folder_but_not_as_the_tree_s_own(project):
-    make(project, project / "trees/a", {"train.warm_start": "data/train"})
+    make_worktree(project, project / "trees/a", {"train.warm_start": "data/train"})
     params = load_params(project / "trees/a/params.yaml")
     assert params.train.warm_start == str((project / "data/train").resolve())
     assert not (project / "trees/a/data/train").exists()
 
 
 def test_only_the_newest_work_trees_stay(project):
-    trees = [project / "trees" / str(number) for number in range(KEPT + 2)]
+    trees = [project / "trees" / str(number) for number in range(KEPT_WORKTREES + 2)]
     for age, tree in enumerate(reversed(trees)):
         tree.mkdir(parents=True)
         (tree / ".state").symlink_to(project)
         os.utime(tree, (1e9 - age, 1e9 - age))
-    clear(project / "trees")
-    assert sorted((project / "trees").iterdir()) == trees[-KEPT:]
+    delete_old_worktrees(project / "trees")
+    assert sorted((project / "trees").iterdir()) == trees[-KEPT_WORKTREES:]
     assert (project / "dvc.yaml").exists()
 
 
 def test_a_stage_runs_once_and_is_nothing_to_do_after_that(project, monkeypatch):
-    make(project, project / "trees/a", {})
+    make_worktree(project, project / "trees/a", {})
     monkeypatch.chdir(project / "trees/a")
     assert run_both_stages() == [0, 0]
     assert run_both_stages() == [NOTHING_TO_DO, NOTHING_TO_DO]
 
 
 def test_the_next_run_finds_done_what_the_last_one_did(project, monkeypatch):
-    make(project, project / "trees/a", {})
+    make_worktree(project, project / "trees/a", {})
     monkeypatch.chdir(project / "trees/a")
     run_both_stages()
     publish("a is the first champion")
-    make(project, project / "trees/b", {})
+    make_worktree(project, project / "trees/b", {})
     monkeypatch.chdir(project / "trees/b")
     assert run_both_stages() == [NOTHING_TO_DO, NOTHING_TO_DO]
     assert Path("out/double").read_text() == "42\n"
-    make(project, project / "trees/c", {"dataset.split": 2})
+    make_worktree(project, project / "trees/c", {"dataset.split": 2})
     monkeypatch.chdir(project / "trees/c")
     assert run_both_stages() == [NOTHING_TO_DO, 0]
 
@@ -181,13 +188,13 @@ def test_the_next_run_finds_done_what_the_last_one_did(project, monkeypatch):
 def test_a_stage_that_fails_is_a_failure(project, monkeypatch):
     (project / "number").write_text("no number\n")
     commit("break it")
-    make(project, project / "trees/a", {})
+    make_worktree(project, project / "trees/a", {})
     monkeypatch.chdir(project / "trees/a")
     assert main(["worktree", "stage", ".", "double"]) not in (0, NOTHING_TO_DO)
 
 
 def test_what_a_run_made_is_a_branch_of_the_project(project, monkeypatch):
-    make(project, project / "trees/a", {"dataset.split": 2})
+    make_worktree(project, project / "trees/a", {"dataset.split": 2})
     monkeypatch.chdir(project / "trees/a")
     run_both_stages()
     publish("a is the first champion")
@@ -209,14 +216,14 @@ def test_what_a_run_made_is_a_branch_of_the_project(project, monkeypatch):
 def test_with_a_remote_another_machine_need_not_run_what_is_done(project, monkeypatch, tmp_path):
     subprocess.run(["dvc", "remote", "add", "-q", "-d", "shared", tmp_path / "shared"], check=True)
     commit("share")
-    make(project, project / "trees/a", {})
+    make_worktree(project, project / "trees/a", {})
     monkeypatch.chdir(project / "trees/a")
     run_both_stages()
     publish("a is the first champion")
     other = tmp_path / "other"
     git("clone", "-q", str(project), str(other))
     monkeypatch.chdir(other)
-    make(other, other / "trees/b", {})
+    make_worktree(other, other / "trees/b", {})
     monkeypatch.chdir(other / "trees/b")
     assert main(["worktree", "stage", ".", "double"]) == NOTHING_TO_DO
     assert Path("out/double").read_text() == "42\n"

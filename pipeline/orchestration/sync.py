@@ -1,4 +1,4 @@
-"""A run on several machines: what each stage made, handed to the machines that go on from it.
+"""Synchronizes a run's work trees on several machines, stage by stage.
 
 The run's branch in the git repository $RETRAIN_REPOSITORY, which all machines reach, carries
 params, dvc.lock and results, one commit a stage; DVC's remote carries data and run-cache.
@@ -16,80 +16,82 @@ from typing import Any
 
 import yaml
 
-from pipeline.errors import HandoverError
+from pipeline.errors import WorktreeError
 
 log = logging.getLogger(__name__)
 
 AUTHOR = ("-c", "user.name=retrain", "-c", "user.email=retrain@localhost")
 LOCK = Path("dvc.lock")
-TRIES = 30  # at putting a commit on top of a branch that others write to
+PUSH_ATTEMPTS = 30  # at putting a commit on top of a branch that others write to
 
 
-def repository() -> str | None:
-    """Where the runs of several machines meet; None on a machine that works alone."""
+def shared_repository() -> str | None:
+    """The git repository that all machines share; None on a single machine."""
     return os.environ.get("RETRAIN_REPOSITORY") or None
 
 
 @contextmanager
-def alone_in(tree: Path) -> Iterator[None]:
-    """Keep other stages of this machine out of the work tree: what is handed over is one's own."""
-    with (tree / ".git/alone").open("w") as file:
+def workspace_lock(tree: Path) -> Iterator[None]:
+    """Allow one stage of this machine at a time in the work tree, since `git reset` changes it."""
+    with (tree / ".git/workspace").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
-def begin(tree: Path) -> None:
-    """Open the run's branch with the params and what is known of earlier runs."""
+def start_branch(tree: Path) -> None:
+    """Push the run's branch with its params and the results of the last run."""
     if not has_remote(tree):
-        raise HandoverError(
+        raise WorktreeError(
             "several machines need a DVC remote that all of them reach, and none is set; "
             "`dvc remote add --default --local shared ADDRESS` on each sets one"
         )
-    commit(f"{git('branch', '--show-current', cwd=tree)}: begin", tree)
+    commit_results(f"{git('branch', '--show-current', cwd=tree)}: start", tree)
     git("push", "--quiet", "origin", "HEAD", cwd=tree)
 
 
-def take_over(stages: Sequence[str]) -> None:
-    """Bring the work tree to where the run stands, with the outputs of `stages`."""
+def pull_stages(stages: Sequence[str]) -> None:
+    """Reset the work tree to the run's branch, and pull the outputs of `stages`."""
     git("fetch", "--quiet", "origin", _branch())
     git("reset", "--quiet", "--hard", "FETCH_HEAD")
     if stages:
         dvc("pull", "--quiet", *stages)
 
 
-def hand_over(stage: str) -> None:
-    """Let the other machines have what `stage` made: first the data, then its entry in dvc.lock."""
+def push_stage(stage: str) -> None:
+    """Push the outputs of `stage`, then its entry in dvc.lock."""
     dvc("push", "--quiet", "--run-cache", stage)
     _push(stage, {stage: _read(LOCK.read_text(encoding="utf-8"))["stages"][stage]})
 
 
-def hand_over_results() -> None:
-    """Let the other machines have what stands in the folder results."""
+def push_results() -> None:
+    """Push the folder results."""
     _push("results", {})
 
 
 def _push(message: str, entries: dict[str, Any]) -> None:
-    for _ in range(TRIES):
+    for _ in range(PUSH_ATTEMPTS):
         if _is_pushed(message, entries):
             return
-        log.info("another machine was faster; once more")
-    raise HandoverError(f"{_branch()} cannot be pushed to {repository()}; git says above why")
+        log.info("another machine pushed first; trying again")
+    raise WorktreeError(
+        f"{_branch()} cannot be pushed to {shared_repository()}; git's message above says why"
+    )
 
 
 def _is_pushed(message: str, entries: dict[str, Any]) -> bool:
-    """Add a commit to the branch as it is now; False if another machine has done so meanwhile."""
+    """Commit on top of the branch as it is now; False if another machine pushed meanwhile."""
     git("fetch", "--quiet", "origin", _branch())
     git("reset", "--quiet", "--soft", "FETCH_HEAD")
     lock = _read(git("show", "FETCH_HEAD:dvc.lock", check=False)) or {"schema": "2.0"}
     lock["stages"] = {**lock.get("stages", {}), **entries}
     LOCK.write_text(yaml.safe_dump(lock, sort_keys=False), encoding="utf-8")
-    commit(message, Path())
+    commit_results(message, Path())
     pushed = subprocess.run(["git", "push", "--quiet", "origin", "HEAD"], check=False)
     return pushed.returncode == 0
 
 
-def commit(message: str, tree: Path) -> None:
-    """Commit params, dvc.lock and results, as far as there is something new in them."""
+def commit_results(message: str, tree: Path) -> None:
+    """Commit params, dvc.lock and results, if any of them changed."""
     names = [name for name in ("params.yaml", "dvc.lock", "results") if (tree / name).exists()]
     git("add", *names, cwd=tree)
     if git("diff", "--cached", "--name-only", cwd=tree):
@@ -106,7 +108,7 @@ def _branch() -> str:
 
 
 def has_remote(tree: Path) -> bool:
-    """Whether DVC has a remote by default."""
+    """Whether DVC has a default remote."""
     config = configparser.ConfigParser()
     config.read([tree / ".dvc/config", tree / ".dvc/config.local"])
     return config.has_option("core", "remote")

@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from pipeline.__main__ import main
-from pipeline.errors import HandoverError
-from pipeline.orchestration import handover, worktree
-from pipeline.orchestration.handover import begin, hand_over, take_over
+from pipeline.errors import WorktreeError
+from pipeline.orchestration import sync, worktree
+from pipeline.orchestration.sync import pull_stages, push_stage, start_branch
 from pipeline.orchestration.worktree import NOTHING_TO_DO
 
 ROOT = Path(__file__).parents[2]
@@ -63,7 +63,7 @@ def on_the_branch(project, path):
     return git("show", f"retrain/run:{path}", cwd=project.parent / "hub")
 
 
-def test_machines_go_on_from_what_others_made(project, tmp_path, monkeypatch):
+def test_machines_use_what_others_made(project, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
     monkeypatch.setenv("RUNS", str(tmp_path / "runs"))
@@ -92,8 +92,8 @@ def test_machines_go_on_from_what_others_made(project, tmp_path, monkeypatch):
 
 @pytest.fixture
 def machines(project, monkeypatch):
-    """Two clones on the run's branch; DVC, which is not asked here, takes and gives nothing."""
-    monkeypatch.setattr(handover, "dvc", lambda *_: "")
+    """Two clones on the run's branch; calls of DVC do nothing."""
+    monkeypatch.setattr(sync, "dvc", lambda *_: "")
     share(project)
     git("switch", "-qc", "retrain/run", cwd=project)
     git("remote", "add", "origin", str(project.parent / "hub"), cwd=project)
@@ -106,15 +106,15 @@ def machines(project, monkeypatch):
 
 
 def end(machine, stage, monkeypatch):
-    """Hand over as if `stage` had ended there."""
+    """Push as if `stage` had ended there."""
     monkeypatch.chdir(machine)
     lock = yaml.safe_load((machine / "dvc.lock").read_text())
     lock["stages"][stage] = {"cmd": f"make {stage}"}
     (machine / "dvc.lock").write_text(yaml.safe_dump(lock))
-    hand_over(stage)
+    push_stage(stage)
 
 
-def test_entries_of_both_machines_stand_in_the_branch(machines, monkeypatch):
+def test_the_branch_has_the_entries_of_both_machines(machines, monkeypatch):
     first, second = machines
     end(first, "a", monkeypatch)
     end(second, "b", monkeypatch)
@@ -124,50 +124,52 @@ def test_entries_of_both_machines_stand_in_the_branch(machines, monkeypatch):
 
 def test_the_slower_of_two_machines_tries_again(machines, monkeypatch):
     first, second = machines
-    commit = handover.commit
+    commit_results = sync.commit_results
 
     def overtaken(message, tree):
-        """Between the first machine's look and its push, the second ends its stage."""
-        commit(message, tree)
-        monkeypatch.setattr(handover, "commit", commit)
+        """Between the first machine's fetch and its push, the second pushes."""
+        commit_results(message, tree)
+        monkeypatch.setattr(sync, "commit_results", commit_results)
         end(second, "b", monkeypatch)
         monkeypatch.chdir(first)
 
-    monkeypatch.setattr(handover, "commit", overtaken)
+    monkeypatch.setattr(sync, "commit_results", overtaken)
     end(first, "a", monkeypatch)
     assert set(yaml.safe_load(on_the_branch(first, "dvc.lock"))["stages"]) == {"a", "b"}
 
 
-def test_what_is_taken_over_replaces_what_was_left_lying(machines, monkeypatch):
+def test_a_pull_replaces_what_a_killed_stage_left(machines, monkeypatch):
     first, second = machines
     end(first, "a", monkeypatch)
     monkeypatch.chdir(second)
     (second / "results/comparison.md").write_text("half of it")
-    take_over([])
+    pull_stages([])
     assert set(yaml.safe_load((second / "dvc.lock").read_text())["stages"]) == {"a"}
     assert (second / "results/comparison.md").read_text() == "nothing yet\n"
 
 
-def test_a_repository_that_takes_nothing_is_an_error_and_no_endless_loop(machines, monkeypatch):
-    monkeypatch.setattr(handover, "TRIES", 2)
+def test_a_repository_that_refuses_pushes_is_an_error_and_not_an_endless_loop(
+    machines, monkeypatch
+):
+    monkeypatch.setattr(sync, "PUSH_ATTEMPTS", 2)
     hook = machines[0].parent / "hub/hooks/pre-receive"
     hook.write_text("#!/bin/sh\nexit 1\n")
     hook.chmod(0o755)
-    with pytest.raises(HandoverError, match="cannot be pushed"):
+    with pytest.raises(WorktreeError, match="cannot be pushed"):
         end(machines[0], "a", monkeypatch)
 
 
-@pytest.mark.parametrize(("status", "handed"), [(0, ["a"]), (NOTHING_TO_DO, ["a"]), (1, [])])
-def test_a_stage_that_fails_hands_nothing_over(machines, monkeypatch, status, handed):
+@pytest.mark.parametrize(("status", "pushed"), [(0, ["a"]), (NOTHING_TO_DO, ["a"]), (1, [])])
+def test_a_stage_that_fails_pushes_nothing(machines, monkeypatch, status, pushed):
     seen = []
     monkeypatch.setattr(worktree, "_repro", lambda _: status)
-    monkeypatch.setattr(worktree, "hand_over", seen.append)
+    monkeypatch.setattr(worktree, "push_stage", seen.append)
     monkeypatch.setattr(worktree, "read_graph", lambda _: {"a": ()})
     monkeypatch.chdir(machines[0])
     assert worktree.stage("a") == status
-    assert seen == handed
+    assert seen == pushed
 
 
-def test_without_a_remote_it_is_said_what_to_do(machines):
-    with pytest.raises(HandoverError, match="dvc remote add"):
-        begin(machines[0])
+def test_without_a_dvc_remote_the_error_says_how_to_add_one(machines):
+    with pytest.raises(WorktreeError, match="dvc remote add"):
+        start_branch(machines[0])
