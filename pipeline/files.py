@@ -1,12 +1,16 @@
-"""Files that appear whole or not at all, and take no room twice."""
+"""What every room uses: files written atomically, hashes, full disks, progress."""
 
 import ast
 import errno
 import hashlib
+import io
+import logging
 import os
 import shutil
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +18,8 @@ from pipeline.errors import SourceError
 
 if TYPE_CHECKING:
     from tqdm import tqdm
+
+log = logging.getLogger(__name__)
 
 
 class DiskFullError(SourceError):
@@ -156,12 +162,31 @@ def full_disk_explained(folder: Path, needed: int) -> Iterator[None]:
         ) from error
 
 
-def bytes_bar(what: str, total: int | None) -> "tqdm[Any]":
-    """A progress bar in bytes."""
+def progress_bar(iterable: Iterable[Any] | None = None, **options: Any) -> "tqdm[Any]":
+    """A tqdm bar on a terminal; elsewhere a log line at each tenth, or minute without a total."""
     # Here, not above: `snapshot` imports this module, and must start fast.
     from tqdm import tqdm
 
-    return tqdm(desc=what, total=total, unit="B", unit_scale=True)
+    if sys.stderr.isatty():
+        return tqdm(iterable, **options)
+    return _logged_bar()(iterable, ncols=0, file=io.StringIO(), **options)
+
+
+@cache
+def _logged_bar() -> "type[tqdm[Any]]":
+    from tqdm import tqdm
+
+    class LoggedBar(tqdm):  # type: ignore[type-arg]  # it takes none when it runs
+        logged = 0.0  # tenths, or minutes, of the last line
+
+        def display(self, msg: str | None = None, pos: int | None = None) -> None:
+            elapsed = self.format_dict["elapsed"]
+            reached = 10 * self.n // self.total if self.total else elapsed // 60
+            if reached > self.logged:
+                self.logged = reached
+                log.info("%s", str(self))
+
+    return LoggedBar
 
 
 def _free(folder: Path) -> int:

@@ -94,6 +94,11 @@ def test_a_comment_in_this_file_retrains_every_model(file):
     assert ROOT / "pipeline" / file in code_files("pipeline.stages.train")
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "pipeline").rglob("*.py")), ids=str)
+def test_progress_is_shown_by_the_one_helper(path):
+    assert "\nfrom tqdm import" not in path.read_text(encoding="utf-8"), "use files.progress_bar"
+
+
 @pytest.mark.parametrize("library", ["airflow", "mlflow", "docker"])
 def test_no_folder_hides_a_library_of_its_name(library):
     assert not (ROOT / library / "__init__.py").exists()

@@ -1,9 +1,19 @@
 import errno
+import io
+import logging
 import os
+import sys
 
 import pytest
 
-from pipeline.files import DiskFullError, full_disk_explained, link, write_text, written_aside
+from pipeline.files import (
+    DiskFullError,
+    full_disk_explained,
+    link,
+    progress_bar,
+    write_text,
+    written_aside,
+)
 
 
 def test_a_file_appears_at_the_end(tmp_path):
@@ -58,3 +68,43 @@ def test_a_full_disk_says_where_and_how_much(tmp_path, number):
 def test_other_errors_stay_what_they_are(tmp_path):
     with pytest.raises(PermissionError), full_disk_explained(tmp_path, 1):
         raise PermissionError(errno.EACCES, "no")
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def lines_of(caplog, **options):
+    """What a run of 5,000 steps logs."""
+    with caplog.at_level(logging.INFO), progress_bar(desc="train", **options) as bar:
+        for step in range(5_000):
+            bar.set_postfix(loss=step, refresh=step % 100 == 0)
+            bar.update()
+    return caplog.messages
+
+
+def test_progress_that_nobody_watches_is_a_line_at_each_tenth(caplog, capsys):
+    lines = lines_of(caplog, total=5_000)
+    assert 2 <= len(lines) <= 10
+    assert "train: 100%" in lines[-1]
+    assert "5000/5000" in lines[-1]
+    assert "loss=" in lines[-1]
+    assert capsys.readouterr().err == ""
+
+
+def test_progress_without_a_total_logs_no_line_within_a_minute(caplog, capsys):
+    assert lines_of(caplog) == []
+    assert capsys.readouterr().err == ""
+
+
+def test_progress_that_resumes_does_not_repeat_what_is_done(caplog):
+    lines = lines_of(caplog, total=10_000, initial=5_000)
+    assert 1 <= len(lines) <= 6
+    assert "5000/10000" in lines[0]
+
+
+def test_progress_on_a_terminal_is_a_bar(caplog, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert lines_of(caplog, total=5_000) == []
+    assert "5000/5000" in sys.stderr.getvalue()

@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
-from tqdm import tqdm
 
 from pipeline.dataset.names import is_video, visible_files
 from pipeline.errors import ClipError, StyleError
-from pipeline.files import written_aside
+from pipeline.files import progress_bar, written_aside
 from pipeline.params import Params
 from pipeline.paths import STATE, STYLE
 from pipeline.style.feedforward import FeedForward, load_generator
@@ -133,7 +132,7 @@ def _video(
 
     def change(frames: Iterator[Picture]) -> Iterator[Picture]:
         painted = painter.restyle(frames)
-        yield from tqdm(painted, desc=source.name, total=total, unit="frame", smoothing=0.1)
+        yield from progress_bar(painted, desc=source.name, total=total, unit="frame")
 
     with written_aside(target) as aside:
         rewrite(source, aside, change, comment=mark, seconds=seconds)

@@ -9,15 +9,17 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import av
-from tqdm import tqdm
 
 from pipeline.errors import ClipError
-from pipeline.files import code_hash, write_text
+from pipeline.files import code_hash, progress_bar, write_text
 from pipeline.video.pool import process_pool
 from pipeline.video.probe import Probe, probe
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Finding:
 
 def inspect(paths: Sequence[Path], cache: Path, *, workers: int | None) -> list[Finding]:
     """The findings of `paths`, in order; `cache` is a folder that keeps them by content."""
-    with tqdm(total=len(paths), desc="probing", unit="clip") as bar:
+    with progress_bar(total=len(paths), desc="probing", unit="clip") as bar:
         found = dict(_in_pool(paths, cache, workers=workers, bar=bar))
         for path in paths:
             if path not in found:

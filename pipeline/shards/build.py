@@ -24,10 +24,9 @@ import av
 import cv2
 import numpy as np
 import pyarrow as pa
-from tqdm import tqdm
 
 from pipeline.errors import ClipError
-from pipeline.files import code_hash
+from pipeline.files import code_hash, progress_bar
 from pipeline.shards import parquet, tfrecord
 from pipeline.shards.schema import Record
 from pipeline.video import decode, flow
@@ -95,7 +94,7 @@ def build_shards(
     missing = sorted((each for each in shards if each.key not in done), key=_work, reverse=True)
     log.info("%d of %d shards are there already", len(done), len(shards))
     total = sum(len(each.clips) for each in missing)
-    with tqdm(total=total, unit="clip", desc="extract", disable=not total) as bar:
+    with progress_bar(total=total, unit="clip", desc="extract", disable=not total) as bar:
         for shard, summary in _make_all(missing, settings, folder, executor):
             done[shard.key] = summary
             bar.update(len(shard.clips))

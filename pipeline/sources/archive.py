@@ -19,7 +19,7 @@ import rarfile
 from pipeline.dataset.clips import Classes, Clip, demand_one_file_per_id
 from pipeline.dataset.names import path_text
 from pipeline.errors import SourceError
-from pipeline.files import bytes_bar, full_disk_explained, written_aside
+from pipeline.files import full_disk_explained, progress_bar, written_aside
 from pipeline.sources.layout import Member, chosen_members, is_archive
 from pipeline.sources.rars import open_rar
 from pipeline.sources.remote import PassingError
@@ -118,7 +118,7 @@ def unpack_members(
     folder.mkdir(parents=True, exist_ok=True)
     with (
         full_disk_explained(folder, size),
-        bytes_bar("unpacking", size) as bar,
+        progress_bar(desc="unpacking", total=size, unit="B", unit_scale=True) as bar,
         _pool(threads) as pool,
     ):
         if size > shutil.disk_usage(folder).free:

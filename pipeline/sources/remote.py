@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import requests
-from tqdm import tqdm
 
 from pipeline.errors import SourceError
-from pipeline.files import bytes_bar, write_text
+from pipeline.files import progress_bar, write_text
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +98,9 @@ class Client:
             part.unlink(missing_ok=True)
             write_text(note, identity)
         if not path.is_file():
-            with bytes_bar("downloading", remote.size) as bar:
+            with progress_bar(
+                desc="downloading", total=remote.size, unit="B", unit_scale=True
+            ) as bar:
                 self._complete(remote, part, bar)
             part.replace(path)
 

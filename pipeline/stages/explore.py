@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from pipeline.dataset.catalogue import read_catalogue
-from pipeline.files import write_text
+from pipeline.files import progress_bar, write_text
 from pipeline.paths import CATALOGUE, EXPLORE, SHARDS
 from pipeline.report import data_figures, data_part, exploration, html
 from pipeline.shards.parquet import read_parquet
@@ -33,9 +32,10 @@ DPI = 130
 def run(_: Params) -> None:
     """Write data/explore/{figures/,sheets/,metrics.json,left_out.json,report.html}."""
     catalogue = read_catalogue(CATALOGUE)
-    looks, strips = _look(exploration.clips_to_show(catalogue))
-    clips = exploration.table_of(catalogue, looks)
     extracted = json.loads((SHARDS.parent / "metrics.json").read_text(encoding="utf-8"))
+    shown = exploration.clips_to_show(catalogue)
+    looks, strips = _look(shown, total=extracted["clips"])
+    clips = exploration.table_of(catalogue, looks)
     missing = exploration.left_out(catalogue, extracted["failed"])
     _write_json(EXPLORE / "metrics.json", exploration.numbers_of(clips, missing))
     _write_json(EXPLORE / "left_out.json", missing)
@@ -47,10 +47,12 @@ def run(_: Params) -> None:
     log.info("wrote %s", EXPLORE / "report.html")
 
 
-def _look(shown: set[str]) -> tuple[list[exploration.Look], dict[str, list[Picture]]]:
+def _look(
+    shown: set[str], *, total: int
+) -> tuple[list[exploration.Look], dict[str, list[Picture]]]:
     """The looks of all clips, and by class the strips of those in `shown`."""
     looks, strips = [], defaultdict(list)
-    for record in tqdm(_records(), unit="clip", desc="explore"):
+    for record in progress_bar(_records(), total=total, unit="clip", desc="explore"):
         looks.append(exploration.look_at(record))
         if record.clip in shown:
             strips[record.class_name].append((record.clip, exploration.strip(record)))

@@ -6,14 +6,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import keras
 import numpy as np
-from tqdm import tqdm
 
 from pipeline.errors import TrainingError
+from pipeline.files import progress_bar
 from pipeline.training.checkpoints import load_checkpoint, save_checkpoint
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +65,7 @@ def fit(
     checkpoint = state / "checkpoint.npz"
     history, seconds = _restored(learner, checkpoint)
     length = math.ceil(steps / ROWS)
-    with tqdm(total=steps, initial=min(steps, len(history) * length), unit="step") as bar:
+    with progress_bar(total=steps, initial=min(steps, len(history) * length), unit="step") as bar:
         while len(history) * length < steps:
             started = time.perf_counter()
             first = len(history) * length
@@ -81,8 +84,8 @@ def _row(learner: Learner, numbers: range, bar: "tqdm[Any]") -> Metrics:
         losses = {name: float(loss) for name, loss in learner.step(number).items()}
         _demand_finite(losses, number)
         logs.append(losses)
+        bar.set_postfix({name: f"{loss:.3g}" for name, loss in losses.items()}, refresh=False)
         bar.update()
-        bar.set_postfix({name: f"{loss:.3g}" for name, loss in losses.items()})
     held_out = {f"val_{name}": float(loss) for name, loss in learner.check().items()}
     return {name: float(np.mean([row[name] for row in logs])) for name in logs[0]} | held_out
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from pipeline.errors import TrainingError
+from pipeline.files import progress_bar
 from pipeline.models.layers import replace_layers
 from pipeline.training.batch_norm import FusedBatchNormalization
 from pipeline.training.checkpoints import load_checkpoint, save_checkpoint
@@ -24,6 +24,8 @@ from pipeline.training.ema import MovingAverage
 from pipeline.training.mixup import mixup_batch
 
 if TYPE_CHECKING:
+    from tqdm import tqdm
+
     from pipeline.params import Train
 
 log = logging.getLogger(__name__)
@@ -183,8 +185,8 @@ class Learner:
             rows.append(self.step(x, labels))
             loss, accuracy = float(rows[-1]["loss"]), float(rows[-1]["accuracy"])
             self._require_finite_loss(loss)
+            bar.set_postfix(loss=f"{loss:.3f}", accuracy=f"{accuracy:.3f}", refresh=False)
             bar.update()
-            bar.set_postfix(loss=f"{loss:.3f}", accuracy=f"{accuracy:.3f}")
         return _mean(rows)
 
     def _step(self, x: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -265,7 +267,7 @@ def _optimizer(
 
 def _progress_bar(learner: Learner, epochs: int) -> tqdm[Any]:
     steps = learner.steps_per_epoch
-    return tqdm(
+    return progress_bar(
         desc=learner.model.name,
         total=epochs * steps,
         initial=len(learner.history) * steps,

@@ -7,9 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import cv2
-from tqdm import tqdm
 
 from pipeline.errors import SourceError
+from pipeline.files import progress_bar
 from pipeline.sources.sample.drawing import FPS, HEIGHT, WIDTH, Scene, scene_of
 from pipeline.video.pool import process_pool
 
@@ -70,7 +70,7 @@ def _missing(clips: Sequence[str], folder: Path) -> list[dict[str, Path]]:
 def _film_all(groups: list[dict[str, Path]], aside: Path, workers: int) -> None:
     with (
         process_pool(workers) as pool,
-        tqdm(total=sum(map(len, groups)), desc="Drawing the sample", unit="clip") as bar,
+        progress_bar(total=sum(map(len, groups)), desc="Drawing the sample", unit="clip") as bar,
     ):
         for filmed in pool.map(film_group, groups, [aside] * len(groups)):
             bar.update(filmed)
