@@ -60,7 +60,7 @@ worker: $(VENV)/.airflow ## work for an Airflow on another machine; docs/several
 retrain: $(VENV)/.airflow ## trigger the DAG retrain and follow it; PARAMS='{"dataset.split": 2}'
 	@python airflow/trigger.py retrain '$(or $(PARAMS),{})'
 
-stylize: $(VENV)/.airflow ## trigger the DAG stylize and follow it; PARAMS='{"style": "painting.jpg"}'
+stylize: $(VENV)/.airflow ## trigger the DAG stylize and follow it; PARAMS='{"style": "starry_night.jpg"}'
 	@python airflow/trigger.py stylize '$(or $(PARAMS),{})'
 
 $(VENV)/.airflow: $(VENV)/.installed requirements-airflow.txt

@@ -2,7 +2,7 @@
 
 PYTHON is that of an environment with benchmarks/requirements-torch.txt. Writes nst.json beside this
 file: losses with gradients a second at 256 pixels beside the same in PyTorch, by turns, on the same
-cores; and what a frame of a video costs beside painting it from scratch to the same loss.
+cores; and what a frame of a video costs beside stylizing it from scratch to the same loss.
 """
 
 import argparse
@@ -16,15 +16,15 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from scipy.optimize import OptimizeResult, minimize
+from scipy.optimize import OptimizeResult
 
 from benchmarks.training import LAYOUTS, THREADS, Rates, Torch, compared
 from pipeline.params import load_params
 from pipeline.style.features import Features, load_features
 from pipeline.style.images import read_picture, shrink
 from pipeline.style.nst import NeuralStyle
-from pipeline.style.temporal import blended, predict, to_image
-from pipeline.style.transfer import Flat, Image, Objective, Prior, StyleTransfer
+from pipeline.style.temporal import blend, to_image, warped_prior
+from pipeline.style.transfer import Flat, Image, Objective, Prior, StyleTransfer, lbfgs
 from pipeline.training.hardware import hardware
 from pipeline.video.decode import Picture, first_frames
 
@@ -37,7 +37,7 @@ CLIPS = [  # fast motion, slow motion, a still camera
     "Surfing/v_Surfing_g05_c02.avi",
     "PlayingViolin/v_PlayingViolin_g05_c02.avi",
 ]
-ENOUGH = 600  # steps, after which painting from scratch is given up
+MAX_STEPS = 600  # from scratch
 log = logging.getLogger("benchmarks.nst")
 
 
@@ -49,7 +49,7 @@ def main() -> None:
     settings = settings.model_copy(update={"features": str(options.features)})
     clips = {name: _frames(options.clips / name, options.frames, settings.size) for name in CLIPS}
     style = read_picture(options.style)
-    painter = NeuralStyle(style, settings)
+    stylizer = NeuralStyle(style, settings)
     torch = Torch(options.torch_python, "benchmarks.torch_nst")
     pictures = _pictures(clips[CLIPS[0]], to_image(shrink(style, settings.size)))
     result = {
@@ -57,9 +57,9 @@ def main() -> None:
         "size": settings.size,
         "tensorflow": tf.__version__,
         "torch": torch.ask("version", threads=THREADS),
-        **beside_torch(painter.transfer, torch, pictures, options),
-        "steps": {"first": settings.steps, "next": settings.next_steps},
-        "videos": {name: video(painter, frames) for name, frames in clips.items()},
+        **beside_torch(stylizer.transfer, torch, pictures, options),
+        "steps": {"first": settings.steps, "next": settings.steps_per_frame},
+        "videos": {name: video(stylizer, frames) for name, frames in clips.items()},
     }
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     log.info("%s", json.dumps(result, indent=2))
@@ -97,13 +97,13 @@ def beside_torch(
 
 
 def _pictures(frames: list[Picture], style: Image) -> dict[str, Any]:
-    """What a frame within a video is painted from."""
+    """What a frame within a video starts from, and its targets."""
     before, frame = frames[:2]
-    prior = predict(before, frame, to_image(before))
+    prior = warped_prior(before, frame, to_image(before))
     assert prior, "the clip begins with a cut; take another"
     image = to_image(frame)
     return {
-        "picture": blended(image, prior, 0.5),
+        "picture": blend(image, prior, 0.5),
         "content": image,
         "style": style,
         "warped": prior.warped,
@@ -143,16 +143,16 @@ def _seconds(objective: Objective, flat: Flat, steps: int) -> float:
 # A frame of a video
 
 
-def video(painter: NeuralStyle, frames: list[Picture]) -> dict[str, Any]:
+def video(stylizer: NeuralStyle, frames: list[Picture]) -> dict[str, Any]:
     """Processor time a frame that follows another, and from scratch until its loss is as small."""
-    painting = painter.restyle(iter(frames))
-    next(painting)
+    results = stylizer.video(iter(frames))
+    next(results)
     rows = []
     for frame in frames[1:]:
         started = time.process_time()
-        painted = next(painting)
+        stylized = next(results)
         seconds = time.process_time() - started
-        steps, scratch = from_scratch(painter.transfer, to_image(frame), to_image(painted))
+        steps, scratch = from_scratch(stylizer.transfer, to_image(frame), to_image(stylized))
         rows.append({"video": seconds, "from_scratch": scratch, "steps_from_scratch": steps})
         log.info("%s", rows[-1])
     means = {name: round(mean(row[name] for row in rows), 2) for name in rows[0]}
@@ -160,27 +160,20 @@ def video(painter: NeuralStyle, frames: list[Picture]) -> dict[str, Any]:
     return {"cpu_seconds_a_frame": means, "ratios": ratios}
 
 
-def from_scratch(transfer: StyleTransfer, frame: Image, painted: Image) -> tuple[int, float]:
-    """Steps of L-BFGS from the frame itself until the loss is that of `painted`; processor time.
+def from_scratch(transfer: StyleTransfer, frame: Image, stylized: Image) -> tuple[int, float]:
+    """Steps of L-BFGS from the frame itself until the loss is that of `stylized`; processor time.
 
     The loss is without its temporal part, which a single picture does not have.
     """
     objective = transfer.objective(frame)
-    target, _ = objective(painted.astype(np.float64).ravel())
+    target, _ = objective(stylized.astype(np.float64).ravel())
 
     def until_reached(intermediate_result: OptimizeResult) -> None:
         if intermediate_result.fun <= target:
             raise StopIteration
 
     started = time.process_time()
-    found = minimize(
-        objective,
-        frame.astype(np.float64).ravel(),
-        jac=True,
-        method="L-BFGS-B",
-        callback=until_reached,
-        options={"maxiter": ENOUGH},
-    )
+    found = lbfgs(objective, frame, steps=MAX_STEPS, callback=until_reached)
     return int(found.nit), time.process_time() - started
 
 

@@ -55,7 +55,7 @@ def tutorial(result: dict[str, Any]) -> str:
 
 
 def style(result: dict[str, Any]) -> str:
-    """Networks that paint: what they cost, and how steady their videos are."""
+    """Style networks: what they cost, and how steady their videos are."""
     head = ["network", "method", "training", "frames/s"]
     head += ["warping error: video, frame by frame", "ratio", "Gram distance, ratio"]
     rows = []

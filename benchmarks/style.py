@@ -1,9 +1,9 @@
 """What style transfer claims, on real clips: `python -m benchmarks.style NETWORKS`.
 
 NETWORKS is a folder as data/style, of networks that the stage `style` trained. Writes style.json
-beside this file: how steady their videos are against the same frames painted one by one, frames a
+beside this file: how steady their videos are against the same frames stylized one by one, frames a
 second, how CycleGAN's errors went. And a contact sheet, style.jpg: frames of five clips by every
-network, each `fast` one above neural style transfer with the same painting. Takes twenty minutes.
+network, each `fast` one above `nst` with the same style image. Takes twenty minutes.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from pipeline.report.curves import read_history
 from pipeline.style.features import Features, load_features
 from pipeline.style.feedforward import FeedForward, load_generator
 from pipeline.style.images import read_picture, shrink
-from pipeline.style.judge import judge
+from pipeline.style.metrics import evaluate_video
 from pipeline.style.nst import NeuralStyle
 from pipeline.style.perceptual import PerceptualLoss
 from pipeline.style.temporal import to_image
@@ -63,17 +63,17 @@ def main() -> None:
 def _measured(
     folder: Path, clips: list[list[Picture]], features: Features, settings: Stylize
 ) -> tuple[dict[str, Any], list[Picture]]:
-    """What is said of a network, and its pictures for the sheet."""
-    painter = FeedForward(load_generator(folder / "model.keras"), blend=settings.blend)
-    speed = _speed(painter, clips[0])
-    videos = [list(painter.restyle(iter(clip))) for clip in clips]
+    """Measurements of a network, and its pictures for the sheet."""
+    stylizer = FeedForward(load_generator(folder / "model.keras"), blend=settings.blend)
+    speed = _speed(stylizer, clips[0])
+    videos = [list(stylizer.video(iter(clip))) for clip in clips]
     pictures = [video[-1] for video in videos[SHOWN]]
     style, trained = read_picture(folder / "style.png"), _trained(folder)
     if trained["method"] == "fast":
         by_nst = NeuralStyle(style, settings)
-        pictures += [next(by_nst.restyle(iter([clip[-1]]))) for clip in clips[SHOWN]]
+        pictures += [by_nst.picture(clip[-1]) for clip in clips[SHOWN]]
     loss = PerceptualLoss(features, to_image(shrink(style, settings.size)))
-    return {**trained, **speed, **_steadiness(painter, clips, videos, loss)}, pictures
+    return {**trained, **speed, **_steadiness(stylizer, clips, videos, loss)}, pictures
 
 
 def _trained(folder: Path) -> dict[str, Any]:
@@ -85,11 +85,11 @@ def _trained(folder: Path) -> dict[str, Any]:
     return known | {name: [round(row[name], 5) for row in (first, last)] for name in errors}
 
 
-def _speed(painter: FeedForward, clip: list[Picture]) -> dict[str, float]:
+def _speed(stylizer: FeedForward, clip: list[Picture]) -> dict[str, float]:
     """With temporal consistency; CPU time tells more than the clock where others compute too."""
-    next(painter.restyle(iter(clip)))  # to trace
+    next(stylizer.video(iter(clip)))  # to trace
     wall, cpu = time.perf_counter(), time.process_time()
-    for _ in painter.restyle(iter(clip)):
+    for _ in stylizer.video(iter(clip)):
         pass
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     height, width = clip[0].shape[:2]
@@ -102,24 +102,27 @@ def _speed(painter: FeedForward, clip: list[Picture]) -> dict[str, float]:
 
 
 def _steadiness(
-    painter: FeedForward,
+    stylizer: FeedForward,
     clips: list[list[Picture]],
     videos: list[list[Picture]],
     loss: PerceptualLoss,
 ) -> dict[str, Any]:
-    """Each video against the same frames painted one by one."""
-    singles = [[next(painter.restyle(iter([frame]))) for frame in clip] for clip in clips]
-    judged = {
-        "video": [asdict(judge(*pair, loss)) for pair in zip(clips, videos, strict=True)],
-        "per_frame": [asdict(judge(*pair, loss)) for pair in zip(clips, singles, strict=True)],
+    """Each video against the same frames stylized one by one."""
+    singles = [[stylizer.picture(frame) for frame in clip] for clip in clips]
+    metrics = {
+        "video": [asdict(evaluate_video(*pair, loss)) for pair in zip(clips, videos, strict=True)],
+        "per_frame": [
+            asdict(evaluate_video(*pair, loss)) for pair in zip(clips, singles, strict=True)
+        ],
     }
     means = {
         name: {key: round(mean(row[key] for row in rows), 5) for key in rows[0]}
-        for name, rows in judged.items()
+        for name, rows in metrics.items()
     }
     ratios = {
         f"{key}_ratio": [
-            round(video[key] / alone[key], 3) for video, alone in zip(*judged.values(), strict=True)
+            round(video[key] / alone[key], 3)
+            for video, alone in zip(*metrics.values(), strict=True)
         ]
         for key in ("warping_error", "gram_distance")
     }

@@ -79,7 +79,8 @@ class Transfer:
         losses = {
             "content": (seen[CONTENT] - self.wanted).square().mean() / 2,
             "style": style / len(seen),
-            "variation": picture.diff(dim=3).square().mean() + picture.diff(dim=2).square().mean(),
+            "total_variation": picture.diff(dim=3).square().mean()
+            + picture.diff(dim=2).square().mean(),
             "temporal": (self.reliable * (picture - self.warped).square()).mean(),
         }
         return sum(self.weights[name] * value for name, value in losses.items())

@@ -1,4 +1,4 @@
-"""stylize: paint every new video of an inbox folder, in batches side by side.
+"""stylize: stylize every new video of an inbox folder, in parallel batches.
 
 Results and manifest.json go to a folder of the outbox named by method, style and size. A video that
 cannot be used is set aside there with its reason; one that is done is not done again.
@@ -18,22 +18,22 @@ ROOT = Path(__file__).parents[1]
 
 FORM = {
     "inbox": Param("inbox", type="string", description="folder of videos, with those below it"),
-    "outbox": Param("outbox", type="string", description="folder for what is made of them"),
+    "outbox": Param("outbox", type="string", description="folder for the results"),
     "method": Param(
         "nst",
         enum=["nst", "fast", "cyclegan"],
-        description="nst: each frame is optimized; fast, cyclegan: by a network of params.yaml",
+        description="nst optimizes each frame; fast, cyclegan: by a style network",
     ),
     "style": Param(
         type="string",
         minLength=1,
-        description="the picture to follow, or a row of styles in params.yaml",
+        description="a style image, or a row of styles in params.yaml",
     ),
     "size": Param(
         read_params(ROOT)["stylize"]["size"],
         type="integer",
         minimum=16,
-        description="longer side, in pixels, at which is painted",
+        description="longer side, in pixels, at which frames are optimized",
     ),
     "preview": Param(False, type="boolean", description="only the first 3 seconds of each video"),
 }
@@ -52,20 +52,20 @@ DEFAULTS: dict[str, Any] = {
 
 @task.bash(output_processor=json.loads)
 def find() -> str:
-    """List the new videos in batches; skipped, as all that follows, if there are none."""
+    """List the new videos in batches; skipped, with all that follows, if there are none."""
     return "python -m pipeline inbox find"
 
 
 @task.bash(pool="stylizing", map_index_template="{{ batch[0] }} …")
-def paint(batch: list[str]) -> str:
-    """Paint a batch; tried again, it goes on where it was."""
+def stylize_batch(batch: list[str]) -> str:
+    """Stylize a batch; a retry resumes where it was."""
     names = json.dumps(batch).replace("{", r"\u007b")  # Airflow renders it as a template
     return f"python -m pipeline inbox stylize {shlex.quote(names)}"
 
 
 @task.bash
-def sum_up() -> str:
-    """Write the manifest; log what was set aside, and why."""
+def summarize() -> str:
+    """Write the manifest; log the videos that were set aside, with their reasons."""
     return "python -m pipeline inbox summarize"
 
 
@@ -79,10 +79,10 @@ def sum_up() -> str:
     doc_md=__doc__,
 )
 def stylize() -> None:
-    """Paint what is new in the inbox."""
-    # Airflow takes over the docstring of a task that is not mapped only.
-    mapped = paint.override(doc_md=paint.function.__doc__)
-    mapped.expand(batch=find()) >> sum_up()
+    """Stylize the new videos of the inbox."""
+    # Airflow shows the docstring of a mapped task only if it is given as doc_md.
+    mapped = stylize_batch.override(doc_md=stylize_batch.function.__doc__)
+    mapped.expand(batch=find()) >> summarize()
 
 
 stylize()

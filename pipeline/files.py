@@ -30,7 +30,8 @@ class DiskFullError(SourceError):
 def written_aside(path: Path) -> Iterator[Path]:
     """A path beside `path` to write to; becomes `path` at the end, and is removed on an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.part")
+    # Not the name itself, which may leave no room for a suffix.
+    aside = path.with_name(f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}.part")
     try:
         yield aside
         aside.replace(path)

@@ -1,5 +1,6 @@
 """params.yaml as typed, frozen, validated objects; unknown keys are refused."""
 
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -22,6 +23,10 @@ Stream = Literal["rgb", "flow"]
 RENAMED = {
     "train.average": "train.ema_momentum",
     "train.solved": "train.target_accuracy",
+    "stylize.next_steps": "stylize.steps_per_frame",
+    "stylize.variation": "stylize.total_variation",
+    "fast.variation": "fast.total_variation",
+    "styles.*.paintings": "styles.*.style_images",
 }
 REMOVED = {
     "evaluate.resamples": "intervals are computed, not resampled",
@@ -120,29 +125,29 @@ class Stylize(Section):
     features: str = Field(min_length=1)
     size: int = Field(ge=16)
     steps: int = Field(ge=1)
-    next_steps: int = Field(ge=1)
+    steps_per_frame: int = Field(ge=1)
     content: float = Field(ge=0)
     style: float = Field(ge=0)
-    variation: float = Field(ge=0)
+    total_variation: float = Field(ge=0)
     temporal: float = Field(ge=0)
     blend: float = Field(ge=0, lt=1)
     keep_colours: bool
 
 
-# clips, strokes, classes, or a path.
+# clips, brush, classes, or a path.
 Pictures = Annotated[str, StringConstraints(min_length=1)] | list[str]
 
 
 class Style(Section):
-    """One network that paints: how it learns, and from which pictures."""
+    """One style network: how it learns, and from which pictures."""
 
     method: Literal["fast", "cyclegan"]
     photos: Pictures
-    paintings: Pictures
+    style_images: Pictures
 
 
 class Fast(Section):
-    """How feed-forward networks learn a style."""
+    """How feed-forward networks learn a style image."""
 
     size: int = Field(ge=48, multiple_of=4)
     batch_size: int = Field(ge=1)
@@ -150,12 +155,12 @@ class Fast(Section):
     learning_rate: float = Field(gt=0)
     content: float = Field(ge=0)
     style: float = Field(ge=0)
-    variation: float = Field(ge=0)
+    total_variation: float = Field(ge=0)
     stability: float = Field(ge=0)
 
 
 class CycleGan(Section):
-    """How two generators learn to turn pictures of two domains into each other."""
+    """How two generators learn to translate between two domains of pictures."""
 
     size: int = Field(ge=32, multiple_of=8)
     batch_size: int = Field(ge=1)
@@ -167,7 +172,7 @@ class CycleGan(Section):
 
 
 class Gallery(Section):
-    """What all ways of painting are compared on."""
+    """The clips that all methods are compared on."""
 
     clips: int = Field(ge=1)
     frames: int = Field(ge=2)
@@ -246,7 +251,8 @@ def _explain(error: ValidationError) -> str:
 def _rule(key: str, message: str) -> str:
     if key in REMOVED:
         return f"remove it: {REMOVED[key]}"
-    return f"it is now called {RENAMED[key]}" if key in RENAMED else message
+    new = next((new for old, new in RENAMED.items() if fnmatch(key, old)), None)
+    return f"it is now called {new}" if new else message
 
 
 def _shown(value: object) -> str:

@@ -25,6 +25,11 @@ def test_a_file_appears_at_the_end(tmp_path):
     assert [p.name for p in path.parent.iterdir()] == ["file"]
 
 
+def test_the_longest_name_that_a_file_can_have(tmp_path):
+    write_text(tmp_path / ("n" * 255), "whole")
+    assert [len(path.name) for path in tmp_path.iterdir()] == [255]
+
+
 def test_an_error_leaves_what_was_there(tmp_path):
     path = tmp_path / "file"
     write_text(path, "before")

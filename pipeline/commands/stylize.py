@@ -1,83 +1,109 @@
-"""stylize: repaint a video, a picture or a folder of them in the style of a picture."""
+"""stylize: restyle a video, a picture or a folder of them after a style image or by a network."""
+
+from __future__ import annotations
 
 import hashlib
 import json
 import logging
 import math
-from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 
 from pipeline.dataset.names import is_video, visible_files
-from pipeline.errors import ClipError, StyleError
-from pipeline.files import progress_bar, written_aside
-from pipeline.params import Params
+from pipeline.errors import PipelineError, StyleError
+from pipeline.files import is_disk_full, progress_bar, written_aside
 from pipeline.paths import STATE, STYLE
 from pipeline.style.feedforward import FeedForward, load_generator
-from pipeline.style.images import LARGEST, PICTURES, picture_hash, read_picture, shrink
+from pipeline.style.images import (
+    PICTURE_SUFFIXES,
+    TRAINING_SIDE,
+    picture_hash,
+    read_picture,
+    shrink,
+)
 from pipeline.style.nst import NeuralStyle
 from pipeline.tracking.address import tracking_uri
-from pipeline.video.decode import Picture
 from pipeline.video.probe import probe
 from pipeline.video.write import read_comment, rewrite
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pipeline.params import Params
+    from pipeline.style.stylizer import Stylizer
+    from pipeline.video.decode import Picture
+
+    StylizeFile = Callable[[Path, Path], None]
+
 log = logging.getLogger(__name__)
 
-Painter = NeuralStyle | FeedForward
 PREVIEW = 3.0  # seconds
 
 
 def run(
     params: Params, source: Path, target: Path, method: str, style: Path, preview: bool = False
 ) -> None:
-    """Write what `source` holds to `target`, painted; a StyleError names what could not be.
+    """Write what `source` holds to `target`, stylized; a StyleError lists the files that failed.
 
     Of a folder, each video and picture becomes a file of the same name in the folder `target`;
-    videos end in .mp4. A video that is there already, made of the same, is left alone.
+    videos end in .mp4. A video that is there already, made from the same, is skipped.
     """
     files = _files(source, target)
-    paint, _ = file_painter(params, method, style, preview=preview)
-    failed = []
-    for original, painted in files:
-        try:
-            paint(original, painted)
-        except (ClipError, StyleError) as error:
-            log.error("%s: %s", original, error)  # noqa: TRY400 - these errors explain themselves
-            failed.append(original.name)
+    stylize_file, _ = file_stylizer(params, method, style, preview=preview)
+    failed = [
+        original.name for original, result in files if failure(stylize_file, original, result)
+    ]
     if failed:
         raise StyleError(f"{len(failed)} of {len(files)} were not stylized: {', '.join(failed)}")
 
 
-def file_painter(
+def failure(stylize_file: StylizeFile, original: Path, result: Path) -> str | None:
+    """Stylize one file; whatever exception it causes is logged and returned as its reason.
+
+    A full disk is no file's fault, and raised.
+    """
+    try:
+        stylize_file(original, result)
+    except Exception as error:
+        if is_disk_full(error):
+            raise
+        expected = isinstance(error, PipelineError | OSError)
+        reason = str(error) if expected else f"{type(error).__name__}: {error}"
+        log.error("%s: %s", original, reason, exc_info=not expected)  # noqa: TRY400
+        return reason
+    return None
+
+
+def file_stylizer(
     params: Params, method: str, style: Path, *, preview: bool
-) -> tuple[Callable[[Path, Path], None], list[Path]]:
-    """What paints a file to another, or raises ClipError or StyleError; and what it hangs on."""
-    painter, made_from = _painter(params, method, style)
+) -> tuple[StylizeFile, list[Path]]:
+    """A function from an original file to its result, and the files that results depend on."""
+    stylizer, made_from = _stylizer(params, method, style)
     settings = f"{method} {params.stylize.model_dump_json()} preview={preview}"
-    made_of = _hash(settings.encode(), *made_from)
+    provenance = _hash(settings.encode(), *made_from)
 
-    def paint(original: Path, painted: Path) -> None:
+    def stylize_file(original: Path, result: Path) -> None:
         if is_video(original.name):
-            _video(original, painted, painter, made_of, PREVIEW if preview else None)
+            _video(original, result, stylizer, provenance, PREVIEW if preview else None)
         else:
-            _picture(original, painted, painter)
+            _picture(original, result, stylizer)
 
-    return paint, made_from
+    return stylize_file, made_from
 
 
-def _painter(params: Params, method: str, style: Path) -> tuple[Painter, list[Path]]:
-    """What paints, and the files that its results hang on."""
+def _stylizer(params: Params, method: str, style: Path) -> tuple[Stylizer, list[Path]]:
+    """The stylizer, and the files that its results depend on."""
     if method == "nst":
-        optimizer = NeuralStyle(read_picture(style), params.stylize)
-        return optimizer, [style, Path(params.stylize.features)]
+        stylizer = NeuralStyle(read_picture(style), params.stylize)
+        return stylizer, [style, Path(params.stylize.features)]
     network = _network(params, method, style)
-    painter = FeedForward(
-        load_generator(network),
-        blend=params.stylize.blend,
-        keep_colours=params.stylize.keep_colours,
-    )
-    return painter, [network]
+    generator = load_generator(network)
+    settings = params.stylize
+    return FeedForward(generator, blend=settings.blend, keep_colours=settings.keep_colours), [
+        network
+    ]
 
 
 def _network(params: Params, method: str, style: Path) -> Path:
@@ -90,16 +116,16 @@ def _network(params: Params, method: str, style: Path) -> Path:
     if str(style).startswith("models:/"):
         return _registered(str(style))
     for name, row in params.styles.items():
-        if str(style) == name or (row.method, row.paintings) == (method, str(style)):
-            return _demand_trained(STYLE / name / "model.keras", name)
-    painting = picture_hash(shrink(read_picture(style), LARGEST))
-    for record in sorted(STYLE.glob("*/record.json")):
-        learned = json.loads(record.read_text(encoding="utf-8"))
-        if learned["method"] == method and learned["painting_hash"] == painting:
-            return record.with_name("model.keras")
+        if str(style) == name or (row.method, row.style_images) == (method, str(style)):
+            return _trained(STYLE / name / "model.keras", name)
+    style_image = picture_hash(shrink(read_picture(style), TRAINING_SIDE))
+    for path in sorted(STYLE.glob("*/record.json")):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if record["method"] == method and record.get("style_image_hash") == style_image:
+            return path.with_name("model.keras")
     raise StyleError(
         f"no {method} network has learned {style}; add to styles in params.yaml the row "
-        f"`NAME: {{method: {method}, photos: clips, paintings: {style}}}`, run "
+        f"`NAME: {{method: {method}, photos: clips, style_images: {style}}}`, run "
         "`dvc repro style@NAME`, or use --method nst"
     )
 
@@ -112,17 +138,17 @@ def _registered(uri: str) -> Path:
     return fetch(uri, folder, tracking_uri=tracking_uri())
 
 
-def _demand_trained(network: Path, name: str) -> Path:
+def _trained(network: Path, name: str) -> Path:
     if not network.is_file():
         raise StyleError(f"{name} is not trained yet; run `dvc repro style@{name}`")
     return network
 
 
 def _video(
-    source: Path, target: Path, painter: Painter, made_of: bytes, seconds: float | None
+    source: Path, target: Path, stylizer: Stylizer, provenance: bytes, seconds: float | None
 ) -> None:
-    mark = _hash(made_of, source).hex()
-    if target.exists() and read_comment(target) == mark:
+    comment = _hash(provenance, source).hex()
+    if target.exists() and read_comment(target) == comment:
         log.info("%s is done", target)
         return
     probed = probe(source)
@@ -131,60 +157,61 @@ def _video(
     )
 
     def change(frames: Iterator[Picture]) -> Iterator[Picture]:
-        painted = painter.restyle(frames)
-        yield from progress_bar(painted, desc=source.name, total=total, unit="frame")
+        stylized = stylizer.video(frames)
+        yield from progress_bar(stylized, desc=source.name, total=total, unit="frame")
 
     with written_aside(target) as aside:
-        rewrite(source, aside, change, comment=mark, seconds=seconds)
+        rewrite(source, aside, change, comment=comment, seconds=seconds)
 
 
-def _picture(source: Path, target: Path, painter: Painter) -> None:
-    (painted,) = painter.restyle(iter([read_picture(source)]))
+def _picture(source: Path, target: Path, stylizer: Stylizer) -> None:
+    stylized = stylizer.picture(read_picture(source))
     with written_aside(target) as aside:
-        aside.write_bytes(bytes(cv2.imencode(target.suffix, painted)[1]))
+        aside.write_bytes(bytes(cv2.imencode(target.suffix, stylized)[1]))
     log.info("%s is done", target)
 
 
 def _files(source: Path, target: Path) -> list[tuple[Path, Path]]:
-    """What to read and what to write."""
+    """Pairs of the files to read and to write."""
     if source.is_dir():
-        found = [path for path in visible_files(source) if _is_meant(path, target)]
-        pairs = [(path, target / _name(path.relative_to(source))) for path in found]
+        found = [path for path in visible_files(source) if _is_usable(path, target)]
+        pairs = [(path, target / _result_name(path.relative_to(source))) for path in found]
     elif source.is_file():
-        pairs = [(source, target / _name(Path(source.name)) if target.is_dir() else target)]
+        name = _result_name(Path(source.name))
+        pairs = [(source, target / name if target.is_dir() else target)]
     else:
         raise StyleError(f"{source} does not exist")
-    _demand_sound(source, pairs)
+    _validate_files(source, pairs)
     return pairs
 
 
-def _is_meant(path: Path, target: Path) -> bool:
-    kind = is_video(path.name) or path.suffix.lower() in PICTURES
-    return kind and not path.is_relative_to(target)
+def _is_usable(path: Path, target: Path) -> bool:
+    known = is_video(path.name) or path.suffix.lower() in PICTURE_SUFFIXES
+    return known and not path.is_relative_to(target)
 
 
-def _name(path: Path) -> Path:
+def _result_name(path: Path) -> Path:
     return path.with_suffix(".mp4") if is_video(path.name) else path
 
 
-def _demand_sound(source: Path, pairs: list[tuple[Path, Path]]) -> None:
-    """Refuse, before anything is made, files that nothing good could come of."""
+def _validate_files(source: Path, pairs: list[tuple[Path, Path]]) -> None:
+    """Refuse names that cannot work before any file is stylized."""
     if not pairs:
         raise StyleError(f"{source} holds no videos and no pictures")
-    targets: dict[Path, Path] = {}
-    for original, painted in pairs:
-        suffixes = {".mp4"} if is_video(original.name) else PICTURES
-        if painted.suffix.lower() not in suffixes:
-            raise StyleError(f"{painted} must end in {' or '.join(sorted(suffixes))}")
-        if painted.resolve() == original.resolve():
-            raise StyleError(f"{painted} would replace what it is made of; name another file")
-        twin = targets.setdefault(painted, original)
+    originals: dict[Path, Path] = {}
+    for original, result in pairs:
+        suffixes = {".mp4"} if is_video(original.name) else PICTURE_SUFFIXES
+        if result.suffix.lower() not in suffixes:
+            raise StyleError(f"{result} must end in {' or '.join(sorted(suffixes))}")
+        if result.resolve() == original.resolve():
+            raise StyleError(f"{result} would replace its original; name another file")
+        twin = originals.setdefault(result, original)
         if twin is not original:
-            raise StyleError(f"{twin} and {original} would both become {painted}; rename one")
+            raise StyleError(f"{twin} and {original} would both become {result}; rename one")
 
 
-def _hash(made_of: bytes, *files: Path) -> bytes:
-    digest = hashlib.sha256(made_of)
+def _hash(prefix: bytes, *files: Path) -> bytes:
+    digest = hashlib.sha256(prefix)
     for path in files:
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())

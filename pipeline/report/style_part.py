@@ -17,23 +17,23 @@ METHODS = {
 # What differs in kind: of each, its input, training, speed, generalization and control.
 WORDS = {
     "nst": (
-        "a clip and one picture",
+        "a clip and one style image",
         "none",
-        "an optimization a frame",
-        "any picture, at once",
+        "one optimization per frame",
+        "any style image, at once",
         "weights of the losses, steps, size, colours: at every call",
     ),
     "fast": (
-        "a clip; to train, one picture and any photographs",
-        "once a picture",
-        "one pass a frame",
-        "any clip, one picture's style",
+        "a clip; to train, one style image and any photographs",
+        "once per style image",
+        "one pass per frame",
+        "any clip, one style image",
         "weights of the losses: in training",
     ),
     "cyclegan": (
-        "a clip; to train, photographs and paintings that need not match",
-        "once a pair of domains, four networks",
-        "one pass a frame",
+        "a clip; to train, photographs and style images, unpaired",
+        "once per pair of domains, four networks",
+        "one pass per frame",
         "any clip like its photographs, one domain's style",
         "the choice of both domains",
     ),
@@ -45,10 +45,12 @@ def sections(folder: Path) -> list[Section]:
     rows: list[Row] = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
     pictures = [
         heading(_title(row))
-        + photo((folder / row["name"] / "painted.png").read_bytes(), alt=f"By {row['name']}")
+        + photo((folder / row["name"] / "stylized.png").read_bytes(), alt=f"By {row['name']}")
         for row in rows
     ]
-    gallery = paragraph("Above: frames of test clips; below: the same frames as a video's.")
+    gallery = paragraph(
+        "Above: frames of test clips; below: the same frames, stylized as part of a video."
+    )
     return [
         Section("Style transfer", (paragraph(_reading()), numbers(rows), _words(rows))),
         Section("Gallery", (gallery, *pictures)),
@@ -56,10 +58,10 @@ def sections(folder: Path) -> list[Section]:
 
 
 def numbers(rows: Sequence[Row]) -> str:
-    """One row a method."""
+    """One row per method."""
     head = (
         "method",
-        "seconds a frame",
+        "seconds per frame",
         "training",
         "size",
         "warping error",
@@ -76,8 +78,8 @@ def numbers(rows: Sequence[Row]) -> str:
 def _reading() -> str:
     return (
         "Warping error: the root mean square change from frame to frame along the clip's own "
-        "motion, of 0..1, beside the same frames painted one by one. Gram and content distance: "
-        "the losses that painting lowers, seen by the network of stylize.features. Content drift: "
+        "motion, of 0..1, beside the same frames stylized one by one. Gram and content distance: "
+        "the perceptual losses over the network of stylize.features. Content drift: "
         "the last frame's content distance over the first one's. Colour drift: how far the mean "
         "colour moves beyond the original's."
     )
@@ -87,7 +89,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     video, alone = row["video"], row["per_frame"]
     return (
         _title(row),
-        f"{row['seconds_a_frame']:.3f}",
+        f"{row['seconds_per_frame']:.3f}",
         f"{row['train_seconds'] / 60:.1f} min" if row["train_seconds"] else "none",
         f"{row['size_bytes'] / 1e6:.1f} MB",
         f"{video['warping_error']:.4f}",
@@ -107,7 +109,7 @@ def _words(rows: Sequence[Row]) -> str:
         given, training, speed, reach, control = WORDS[row["method"]]
         if row["train_seconds"]:
             training = f"{training}; here {row['train_seconds'] / 60:.1f} min"
-        speed = f"{speed}; here {1 / row['seconds_a_frame']:.1f} frames/s"
+        speed = f"{speed}; here {1 / row['seconds_per_frame']:.1f} frames/s"
         cells.append((_title(row), given, training, speed, reach, control))
     return table(head, cells, kind="words")
 

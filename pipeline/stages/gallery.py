@@ -1,4 +1,4 @@
-"""gallery: paint the same clips by every method, judge them, and put them side by side."""
+"""gallery: stylize the same clips by every method, evaluate them, and put them side by side."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pipeline.paths import CATALOGUE, GALLERY, STYLE
 from pipeline.style.features import load_features
 from pipeline.style.feedforward import FeedForward, load_generator
 from pipeline.style.images import read_picture, shrink
-from pipeline.style.judge import judge
+from pipeline.style.metrics import evaluate_video
 from pipeline.style.nst import NeuralStyle
 from pipeline.style.perceptual import PerceptualLoss
 from pipeline.style.temporal import to_image
@@ -35,7 +35,7 @@ NST = "nst"
 
 
 def run(params: Params) -> None:
-    """Write data/gallery/comparison.json and data/gallery/NAME/{metrics.json,painted.png}."""
+    """Write data/gallery/comparison.json and data/gallery/NAME/{metrics.json,stylized.png}."""
     clips = _clips(params)
     rows = [_row(params, name, clips) for name in (NST, *params.styles)]
     write_text(GALLERY / "comparison.json", json.dumps(rows, indent=2) + "\n")
@@ -53,31 +53,31 @@ def _clips(params: Params) -> list[list[Picture]]:
 
 
 def _row(params: Params, name: str, clips: list[list[Picture]]) -> dict[str, Any]:
-    """One row of the comparison; its pictures are written beside it."""
-    painter, known = _method(params, name)
+    """One row of the comparison; its pictures are written, too."""
+    stylizer, known = _method(params, name)
     style = read_picture(STYLE / known["style"] / "style.png")
     loss = PerceptualLoss(load_features(Path(params.stylize.features)), to_image(style))
-    list(painter.restyle(iter(clips[0][:1])))  # TensorFlow traces first, which is not the method's
+    stylizer.picture(clips[0][0])  # TensorFlow traces first, which is not the method's time
     started = time.perf_counter()
-    videos = [list(painter.restyle(iter(clip))) for clip in clips]
+    videos = [list(stylizer.video(iter(clip))) for clip in clips]
     seconds = (time.perf_counter() - started) / sum(map(len, clips))
-    singles = [[next(painter.restyle(iter([frame]))) for frame in clip] for clip in clips]
+    singles = [[stylizer.picture(frame) for frame in clip] for clip in clips]
     row = {
         "name": name,
         **known,
-        "seconds_a_frame": seconds,
-        "video": _judged(clips, videos, loss),
-        "per_frame": _judged(clips, singles, loss),
+        "seconds_per_frame": seconds,
+        "video": _mean_metrics(clips, videos, loss),
+        "per_frame": _mean_metrics(clips, singles, loss),
     }
     (GALLERY / name).mkdir(parents=True, exist_ok=True)
     last = [clip[-1] for clip in (*clips, *videos)]
-    cv2.imwrite(str(GALLERY / name / "painted.png"), contact_sheet(last, columns=len(clips)))
+    cv2.imwrite(str(GALLERY / name / "stylized.png"), contact_sheet(last, columns=len(clips)))
     write_text(GALLERY / name / "metrics.json", json.dumps(row, indent=2) + "\n")
     return row
 
 
 def _method(params: Params, name: str) -> tuple[NeuralStyle | FeedForward, dict[str, Any]]:
-    """What paints, and what is known of it; neural style transfer follows the first row's style."""
+    """The stylizer and its record; neural style transfer follows the first row's style."""
     if name == NST:
         first = next(iter(params.styles))
         size = Path(params.stylize.features).stat().st_size
@@ -90,9 +90,9 @@ def _method(params: Params, name: str) -> tuple[NeuralStyle | FeedForward, dict[
     return FeedForward(network, blend=params.stylize.blend), {"style": name, **known}
 
 
-def _judged(
-    clips: list[list[Picture]], painted: list[list[Picture]], loss: PerceptualLoss
+def _mean_metrics(
+    clips: list[list[Picture]], stylized: list[list[Picture]], loss: PerceptualLoss
 ) -> dict[str, float]:
     """Means over the clips."""
-    rows = [asdict(judge(*pair, loss)) for pair in zip(clips, painted, strict=True)]
+    rows = [asdict(evaluate_video(*pair, loss)) for pair in zip(clips, stylized, strict=True)]
     return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}

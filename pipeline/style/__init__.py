@@ -1,1 +1,1 @@
-"""Pictures and videos repainted in the style of a picture."""
+"""Style transfer: perceptual losses, style networks, temporal consistency."""

@@ -1,4 +1,4 @@
-"""Random square crops of pictures, as networks train on them."""
+"""Random square crops: the training pictures of style networks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from pipeline.video.decode import Picture
 
 Batch = NDArray[np.float32]  # [batch, size, size, 3]: red, green, blue, 0..1
 
-# The least share of a picture's shorter side that a crop takes.
-LEAST = 0.4
+# The smallest crop, as a share of a picture's shorter side.
+MIN_CROP = 0.4
 
 
 @dataclass(frozen=True)
 class Crops:
     """Crops of `pictures` (blue, green, red; any sizes), scaled to `size`, half of them mirrored.
 
-    A batch is a function of its number and the seed alone, so that training can go on anywhere.
+    A batch depends on its number and the seed alone, so that training can resume at any step.
     """
 
     pictures: Sequence[Picture]
@@ -35,7 +35,7 @@ class Crops:
     def _crop(self, random: np.random.Generator) -> Batch:
         picture = self.pictures[int(random.integers(len(self.pictures)))]
         height, width = picture.shape[:2]
-        side = round(min(height, width) * random.uniform(LEAST, 1))
+        side = round(min(height, width) * random.uniform(MIN_CROP, 1))
         top, left = random.integers(height - side + 1), random.integers(width - side + 1)
         crop = picture[top : top + side, left : left + side]
         crop = cv2.resize(crop, (self.size, self.size), interpolation=cv2.INTER_AREA)

@@ -1,12 +1,11 @@
-"""CycleGAN: pictures of one domain turned into the other's, learned from unpaired pictures.
+"""CycleGAN: translation between two domains of pictures, learned from unpaired examples.
 
 Zhu et al., "Unpaired image-to-image translation using cycle-consistent adversarial networks"
-(2017). Domain 0 are photographs, domain 1 paintings; a pair is always in that order.
+(2017). Domain 0 holds photographs, domain 1 style images; a pair is always in that order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -14,20 +13,21 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from pipeline.style.crops import Batch, Crops
-
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pipeline.params import CycleGan
+    from pipeline.style.crops import Batch, Crops
 
 
-def adversarial_loss(verdicts: Any) -> Any:
-    """What a generator pays where its picture is not taken for a real one, verdict 1."""
-    return ops.mean(ops.square(verdicts - 1))
+def adversarial_loss(fake_scores: Any) -> Any:
+    """The generator's least-squares loss: its pictures should score 1, as real ones do."""
+    return ops.mean(ops.square(fake_scores - 1))
 
 
-def discriminator_loss(real: Any, fake: Any) -> Any:
-    """Real pictures are to be called 1 and painted ones 0; halved, to slow discriminators down."""
-    return (ops.mean(ops.square(real - 1)) + ops.mean(ops.square(fake))) / 2
+def discriminator_loss(real_scores: Any, fake_scores: Any) -> Any:
+    """Real pictures should score 1 and generated ones 0; halved, to slow discriminators down."""
+    return (ops.mean(ops.square(real_scores - 1)) + ops.mean(ops.square(fake_scores))) / 2
 
 
 def absolute_error(pictures: Any, others: Any) -> Any:
@@ -36,7 +36,7 @@ def absolute_error(pictures: Any, others: Any) -> Any:
 
 
 class ImagePool:
-    """Earlier paintings, so that a discriminator does not only know the latest (section 4).
+    """A history of generated pictures, so that discriminators see not only the latest (section 4).
 
     Once it is full, every other picture is exchanged for a random one of the pool.
     """
@@ -59,26 +59,26 @@ class ImagePool:
             return picture
         if random.random() < 0.5:
             return picture
-        place = int(random.integers(count))
-        earlier = self.pictures[place].numpy()
-        self.pictures[place].assign(picture)
+        index = int(random.integers(count))
+        earlier = self.pictures[index].numpy()
+        self.pictures[index].assign(picture)
         return np.asarray(earlier)
 
 
 class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
-    """A rate that is constant for half of `steps` and then falls to zero in a line."""
+    """A learning rate that is constant for half of `steps`, then decays linearly to zero."""
 
     def __init__(self, rate: float, steps: int) -> None:
         self.rate, self.steps = rate, steps
 
     def __call__(self, step: Any) -> Any:
         """The rate at a step, from 0."""
-        left = (self.steps - ops.cast(step, "float32")) / (self.steps / 2)
-        return self.rate * ops.clip(left, 0.0, 1.0)
+        remaining = (self.steps - ops.cast(step, "float32")) / (self.steps / 2)
+        return self.rate * ops.clip(remaining, 0.0, 1.0)
 
 
-class CycleGanLearner:
-    """Two generators and two discriminators; `network`, from photographs to paintings, is kept."""
+class CycleGanTrainer:
+    """Trains two generators and two discriminators; `network` (photograph to style) is kept."""
 
     def __init__(
         self,
@@ -89,16 +89,16 @@ class CycleGanLearner:
         held_out: Sequence[Crops],
         settings: CycleGan,
     ) -> None:
-        """Generators to paintings and to photographs; discriminators of both, in pair order."""
+        """Generators to style images and to photographs; discriminators of both, in pair order."""
         self.network, self._back = generators
         self._discriminators = discriminators
         self._training, self._settings = training, settings
         self._held_out = [tf.constant(crops.batch(0)) for crops in held_out]
         self._pools = [ImagePool(settings.pool, side=settings.size, seed=seed) for seed in range(2)]
         self._optimizers = [self._optimizer(pair) for pair in (generators, discriminators)]
-        self._paint_step = tf.function(self._train_generators)
-        self._judge_step = tf.function(self._train_discriminators)
-        self._check = tf.function(lambda pair: self._generator_losses(pair)[0])
+        self._generator_step = tf.function(self._train_generators)
+        self._discriminator_step = tf.function(self._train_discriminators)
+        self._validate = tf.function(lambda pair: self._generator_losses(pair)[0])
 
     @property
     def variables(self) -> dict[str, list[Any]]:
@@ -113,16 +113,16 @@ class CycleGanLearner:
     def step(self, number: int) -> dict[str, Any]:
         """Train the generators, then the discriminators, on the batches of that number."""
         pair = [tf.constant(crops.batch(number)) for crops in self._training]
-        losses, fakes = self._paint_step(pair)
-        shown = [
+        losses, fakes = self._generator_step(pair)
+        pooled = [
             tf.constant(pool.exchange(fake.numpy(), number))
             for pool, fake in zip(self._pools, fakes, strict=True)
         ]
-        return {**losses, "discriminator": self._judge_step(pair, shown)}
+        return {**losses, "discriminator": self._discriminator_step(pair, pooled)}
 
-    def check(self) -> dict[str, Any]:
+    def validate(self) -> dict[str, Any]:
         """The generators' losses on held-out pictures."""
-        return dict(self._check(self._held_out))
+        return dict(self._validate(self._held_out))
 
     def _optimizer(self, networks: Sequence[keras.Model]) -> keras.optimizers.Optimizer:
         rate = LinearDecay(self._settings.learning_rate, self._settings.steps)
@@ -133,27 +133,27 @@ class CycleGanLearner:
     def _train_generators(self, pair: Any) -> tuple[dict[str, Any], list[Any]]:
         with tf.GradientTape() as tape:
             losses, fakes = self._generator_losses(pair)
-        _descend(self._optimizers[0], tape, losses["loss"], (self.network, self._back))
+        _apply_gradients(self._optimizers[0], tape, losses["loss"], (self.network, self._back))
         return losses, fakes
 
     def _train_discriminators(self, pair: Any, fakes: Any) -> Any:
         with tf.GradientTape() as tape:
             loss = sum(
-                discriminator_loss(judge(real, training=True), judge(fake, training=True))
-                for judge, real, fake in zip(self._discriminators, pair, fakes, strict=True)
+                discriminator_loss(score(real, training=True), score(fake, training=True))
+                for score, real, fake in zip(self._discriminators, pair, fakes, strict=True)
             )
-        _descend(self._optimizers[1], tape, loss, self._discriminators)
+        _apply_gradients(self._optimizers[1], tape, loss, self._discriminators)
         return loss
 
     def _generator_losses(self, pair: Any) -> tuple[dict[str, Any], list[Any]]:
-        """Losses of both directions, summed, and the fakes: a photograph, a painting."""
-        photo, painting = pair
-        fakes = [self._back(painting, training=True), self.network(photo, training=True)]
-        verdicts = [judge(fake) for judge, fake in zip(self._discriminators, fakes, strict=True)]
+        """Losses of both directions, summed, and the fakes: a photograph, a style image."""
+        photo, style = pair
+        fakes = [self._back(style, training=True), self.network(photo, training=True)]
+        scores = [score(fake) for score, fake in zip(self._discriminators, fakes, strict=True)]
         round_trips = self._back(fakes[1], training=True), self.network(fakes[0], training=True)
-        unchanged = self._back(photo, training=True), self.network(painting, training=True)
+        unchanged = self._back(photo, training=True), self.network(style, training=True)
         losses = {
-            "adversarial": sum(map(adversarial_loss, verdicts)),
+            "adversarial": sum(map(adversarial_loss, scores)),
             "cycle": sum(map(absolute_error, pair, round_trips)),
             "identity": sum(map(absolute_error, pair, unchanged)),
         }
@@ -166,7 +166,7 @@ def _trainable(networks: Sequence[keras.Model]) -> list[Any]:
     return [variable for network in networks for variable in network.trainable_variables]
 
 
-def _descend(
+def _apply_gradients(
     optimizer: keras.optimizers.Optimizer,
     tape: tf.GradientTape,
     loss: Any,

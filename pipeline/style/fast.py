@@ -1,4 +1,4 @@
-"""A feed-forward network a style, trained by the losses of neural style transfer.
+"""Fast style transfer: a feed-forward network per style, trained by perceptual losses.
 
 Johnson et al., "Perceptual losses for real-time style transfer and super-resolution" (2016).
 """
@@ -10,18 +10,17 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
-from pipeline.style.crops import Crops
-from pipeline.style.perceptual import PerceptualLoss
-
 if TYPE_CHECKING:
     from pipeline.params import Fast
+    from pipeline.style.crops import Crops
+    from pipeline.style.perceptual import PerceptualLoss
 
-SHIFT = 4  # pixels, at most, that a picture is moved by for the stability loss
-NOISE = 0.03  # standard deviation of what is added to it
+SHIFT = 4  # pixels: the largest shift of a picture in the stability loss
+NOISE = 0.03  # standard deviation of the noise added to it
 
 
-class FastLearner:
-    """A generator, what it learns from, and all that its training remembers."""
+class FastTrainer:
+    """Trains `network` on `photos`; all state of the training is in `variables`."""
 
     def __init__(
         self,
@@ -39,7 +38,7 @@ class FastLearner:
         self._optimizer = keras.optimizers.Adam(rate)
         self._optimizer.build(network.trainable_variables)
         self._step = tf.function(self._train)
-        self._check = tf.function(self._losses)
+        self._validate = tf.function(self._losses)
 
     @property
     def variables(self) -> dict[str, list[Any]]:
@@ -50,9 +49,9 @@ class FastLearner:
         """Train on the batch of that number; its losses."""
         return dict(self._step(tf.constant(self.photos.batch(number)), tf.constant(number)))
 
-    def check(self) -> dict[str, Any]:
+    def validate(self) -> dict[str, Any]:
         """The losses on held-out pictures."""
-        return dict(self._check(self._held_out, tf.constant(0)))
+        return dict(self._validate(self._held_out, tf.constant(0)))
 
     def _train(self, photos: Any, number: Any) -> dict[str, Any]:
         with tf.GradientTape() as tape:
@@ -63,21 +62,21 @@ class FastLearner:
         return losses
 
     def _losses(self, photos: Any, number: Any) -> dict[str, Any]:
-        painted = self.network(photos, training=True)
-        parts = self._loss(painted, self._loss.wanted(photos))
-        parts["stability"] = self._instability(photos, painted, number)
+        stylized = self.network(photos, training=True)
+        parts = self._loss(stylized, self._loss.content_target(photos))
+        parts["stability"] = self._stability_loss(photos, stylized, number)
         weighted = [getattr(self.settings, name) * value for name, value in parts.items()]
         return {"loss": sum(weighted), **parts}
 
-    def _instability(self, photos: Any, painted: Any, number: Any) -> Any:
-        """Mean squared difference that a small move of the camera and its noise make.
+    def _stability_loss(self, photos: Any, stylized: Any, number: Any) -> Any:
+        """Mean squared difference that a small shift of the camera and its noise make.
 
         Two frames of a video differ by little more; so the network learns not to flicker.
         """
         seed = tf.stack([self.photos.seed, number])
-        move = tf.random.stateless_uniform([2], seed, -SHIFT, SHIFT + 1, tf.int32)
+        shift = tf.random.stateless_uniform([2], seed, -SHIFT, SHIFT + 1, tf.int32)
         noise = tf.random.stateless_normal(tf.shape(photos), seed, stddev=NOISE)
-        moved = self.network(tf.roll(photos, move, axis=(1, 2)) + noise, training=True)
-        gap = moved - tf.roll(painted, move, axis=(1, 2))
-        inner = slice(4 * SHIFT, -4 * SHIFT)  # the rest saw the seam where the picture was rolled
-        return tf.reduce_mean(tf.square(gap[:, inner, inner]))
+        shifted = self.network(tf.roll(photos, shift, axis=(1, 2)) + noise, training=True)
+        difference = shifted - tf.roll(stylized, shift, axis=(1, 2))
+        inner = slice(4 * SHIFT, -4 * SHIFT)  # the rest is affected by the seam of the roll
+        return tf.reduce_mean(tf.square(difference[:, inner, inner]))

@@ -1,4 +1,4 @@
-"""What a network sees in pictures: the feature maps that perceptual losses compare.
+"""Feature networks: pictures to the feature maps that perceptual losses compare.
 
 All pictures of this package are float32 [batch, height, width, 3]: red, green, blue, 0..1.
 """
@@ -14,7 +14,7 @@ from pipeline.errors import StyleError
 from pipeline.models.imagenet import caffe_pixels, load_by_name
 from pipeline.models.layers import PictureConv2D
 
-# Numbers of VGG19 (Simonyan and Zisserman, 2015): channels and 3x3 convolutions of each block.
+# VGG19 (Simonyan and Zisserman, 2015): channels and number of 3x3 convolutions of each block.
 VGG19 = ((64, 2), (128, 2), (256, 4))
 VGG19_STYLE = ("block1_conv1", "block2_conv1", "block3_conv1", "block3_conv4")
 VGG19_CONTENT = "block3_conv1"
@@ -27,7 +27,7 @@ _PER_FRAME = (layers.BatchNormalization, layers.Activation)
 
 @dataclass(frozen=True)
 class Features:
-    """A network from pictures to feature maps [batch, h, w, C]; which of them is the content's."""
+    """A network from pictures to feature maps [batch, h, w, C]; `content`: the content layer's."""
 
     network: keras.Model
     content: int
@@ -44,7 +44,7 @@ def load_features(path: Path) -> Features:
 
 
 def own_features(path: Path) -> Features:
-    """The convolutions that a trained vgg_lstm applies to each frame."""
+    """The per-frame convolutions of a trained vgg_lstm."""
     try:
         trained = keras.saving.load_model(path, compile=False)
     except (ValueError, OSError, TypeError) as error:
@@ -61,8 +61,8 @@ def own_features(path: Path) -> Features:
 
 
 def _per_frame_maps(trained: keras.Model, inputs: Any) -> list[Any]:
-    """The maps after each convolution, pooled by averages as Gatys et al. advise."""
-    # Twice as large, since a stem of stride 2 leaves the gradient a checkerboard to grow on.
+    """The maps after each convolution, with average pooling as Gatys et al. advise."""
+    # Upsampled, since a stem of stride 2 gives gradients in a checkerboard pattern.
     twice = layers.UpSampling2D(2, interpolation="bilinear")(inputs * 255)
     x = trained.get_layer("rescaling")(twice)
     x = ops.concatenate([x, ops.zeros_like(x)], axis=-1)  # a still picture does not change
@@ -80,7 +80,7 @@ def _per_frame_maps(trained: keras.Model, inputs: Any) -> list[Any]:
 
 
 def _convolved(x: Any, layer: layers.Conv2D) -> Any:
-    """`x` by a trained layer, in the form that is fast for one picture."""
+    """`x` convolved by a trained layer, in the form that is fast for single pictures."""
     twin = PictureConv2D.from_config(layer.get_config())
     y = twin(x)
     twin.set_weights(layer.get_weights())

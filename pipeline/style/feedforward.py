@@ -1,7 +1,5 @@
-"""Videos painted by a network that needs one pass a frame, held steady along the flow."""
+"""Videos stylized by a feed-forward network, one pass per frame, blended along the flow."""
 
-from collections.abc import Iterator
-from itertools import tee
 from pathlib import Path
 
 import cv2
@@ -12,47 +10,38 @@ import tensorflow as tf
 from pipeline.errors import StyleError
 from pipeline.models.layers import PictureConv2D, replace_layers
 from pipeline.style.networks import HALVINGS
-from pipeline.style.temporal import blended, paint_frames, to_image, to_picture
-from pipeline.style.transfer import Image, Prior, with_colours_of
-from pipeline.video.decode import Picture
+from pipeline.style.stylizer import Stylizer
+from pipeline.style.temporal import blend
+from pipeline.style.transfer import Image, Prior
 
-MARGIN = 8  # pixels around the picture, mirrored, so that its edges are not painted as edges
+PADDING = 8  # pixels around the picture, mirrored, against border artefacts
 
 
-class FeedForward:
-    """Repaints pictures and videos with a generator."""
+class FeedForward(Stylizer):
+    """Stylizes with a generator, at the pictures' own size."""
 
     def __init__(
         self, network: keras.Model, *, blend: float = 0.0, keep_colours: bool = False
     ) -> None:
-        """`blend`: the share of a known point that comes from its warped predecessor.
+        """`blend`: the share of the warped previous frame where the flow is reliable.
 
-        The rest renews it, so that neither blur nor colours can build up over a scene.
+        The rest is new in every frame, so that neither blur nor colours build up over a scene.
         """
+        super().__init__(size=None, keep_colours=keep_colours)
         self._network = tf.function(network, reduce_retracing=True)
-        self._blend, self._keep_colours = blend, keep_colours
+        self._blend = blend
 
-    def restyle(self, frames: Iterator[Picture]) -> Iterator[Picture]:
-        """Each frame (blue, green, red) of a video, painted; one frame is a video too."""
-        originals, copies = tee(frames)
-        for original, painted in zip(originals, paint_frames(copies, self._paint), strict=True):
-            yield self._coloured(original, painted)
+    def stylize_frame(self, frame: Image, prior: Prior | None) -> Image:
+        """One pass, blended with the warped previous frame."""
+        stylized = self._padded_pass(frame)
+        return stylized if prior is None else blend(stylized, prior, self._blend)
 
-    def _paint(self, frame: Image, prior: Prior | None) -> Image:
-        painted = self._pass(frame)
-        return painted if prior is None else blended(painted, prior, self._blend)
-
-    def _pass(self, frame: Image) -> Image:
+    def _padded_pass(self, frame: Image) -> Image:
         height, width = frame.shape[:2]
-        below, right = (MARGIN + -side % 2**HALVINGS for side in (height, width))
-        wide = cv2.copyMakeBorder(frame, MARGIN, below, MARGIN, right, cv2.BORDER_REFLECT_101)
-        painted = self._network(tf.constant(wide[None]), training=False).numpy()[0]
-        return np.asarray(painted[MARGIN : MARGIN + height, MARGIN : MARGIN + width])
-
-    def _coloured(self, original: Picture, painted: Picture) -> Picture:
-        if not self._keep_colours:
-            return painted
-        return to_picture(with_colours_of(to_image(original), to_image(painted)))
+        below, right = (PADDING + -side % 2**HALVINGS for side in (height, width))
+        wide = cv2.copyMakeBorder(frame, PADDING, below, PADDING, right, cv2.BORDER_REFLECT_101)
+        stylized = self._network(tf.constant(wide[None]), training=False).numpy()[0]
+        return np.asarray(stylized[PADDING : PADDING + height, PADDING : PADDING + width])
 
 
 def load_generator(path: Path) -> keras.Model:
@@ -65,7 +54,7 @@ def load_generator(path: Path) -> keras.Model:
         raise StyleError(f"{path} cannot be loaded as a Keras model: {error}") from error
     if network.input_shape != network.output_shape or network.input_shape[1:] != (None, None, 3):
         raise StyleError(
-            f"{path} maps {network.input_shape} to {network.output_shape}; a network that paints "
-            "maps pictures of any size, (None, None, None, 3), to others"
+            f"{path} maps {network.input_shape} to {network.output_shape}; a style network "
+            "maps pictures of any size, (None, None, None, 3), to pictures of that size"
         )
     return replace_layers(network, keras.layers.Conv2D, PictureConv2D)

@@ -1,4 +1,4 @@
-"""Read the pictures that styles and contents come from, and fit them to a working size."""
+"""Reading and resizing of style and content pictures."""
 
 import hashlib
 from pathlib import Path
@@ -10,12 +10,12 @@ from pipeline.errors import StyleError
 from pipeline.video.decode import Picture
 
 MIN_SIDE = 16  # pixels
-LARGEST = 512  # pixels of the longer side of pictures to learn from
-PICTURES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+TRAINING_SIDE = 512  # pixels: the longer side of training pictures, at most
+PICTURE_SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 
 def read_picture(path: Path) -> Picture:
-    """A picture file as blue, green, red bytes, upright; transparency shows white."""
+    """A picture file as blue, green, red bytes, upright; transparency is composed over white."""
     if not path.is_file():
         raise StyleError(f"the picture {path} does not exist")
     picture = cv2.imread(str(path), cv2.IMREAD_COLOR)

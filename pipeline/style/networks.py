@@ -1,4 +1,4 @@
-"""The networks that paint in one pass, and the one that judges paint: fully convolutional.
+"""The networks of fast style transfer and CycleGAN, fully convolutional.
 
 The generator is the image transformation network of Johnson et al., "Perceptual losses for
 real-time style transfer" (2016), slim, which Zhu et al. (CycleGAN, 2017) took over: instance
@@ -13,9 +13,9 @@ from keras import layers
 
 from pipeline.models.layers import PictureConv2D
 
-# Halvings of the picture inside the generator: its sides must be multiples of 2 to this power.
+# Downsampling steps of the generator: a picture's sides must be multiples of 2 to this power.
 HALVINGS = 2
-# Of a residual generator: sigmoid(5 (x - 0.5)) is x, but for 0.08 at black and white.
+# Of a residual generator: sigmoid(5 (x - 0.5)) is x to within 0.08.
 CONTRAST = 5.0
 
 
@@ -24,9 +24,9 @@ def generator(
 ) -> keras.Model:
     """Pictures of 0..1 to pictures of 0..1, of any size in multiples of 4.
 
-    `widths`: channels at full, half and quarter size; `blocks` residual ones at a quarter. If it is
-    `residual` as a whole, it learns what to change, and keeps the brightness and the colours that
-    normalization takes away.
+    `widths`: channels at full, half and quarter size; `blocks`: residual blocks at a quarter. With
+    `residual`, the network learns a change to its input, and so keeps the brightness and colours
+    that instance normalization removes.
     """
     keras.utils.set_random_seed(seed)
     inputs = keras.Input((None, None, 3))
@@ -45,9 +45,9 @@ def generator(
 
 
 def discriminator(*, width: int, seed: int = 0) -> keras.Model:
-    """A PatchGAN: pictures to one verdict a patch [batch, h, w, 1], without bounds.
+    """A PatchGAN: pictures to one unbounded score per patch, [batch, h, w, 1].
 
-    A patch has 46 pixels, as small pictures have room for (Zhu et al. took 70 of 256).
+    Its receptive field is 46 pixels, for small pictures (Zhu et al. took 70 for 256).
     """
     keras.utils.set_random_seed(seed)
     inputs = keras.Input((None, None, 3))

@@ -1,59 +1,40 @@
-"""Neural style transfer as params.yaml sets it, for pictures and videos of any size."""
+"""Neural style transfer, set up by params.yaml, as a stylizer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cv2
-
 from pipeline.style.features import load_features
 from pipeline.style.images import shrink
-from pipeline.style.temporal import paint_frames, to_image, to_picture
-from pipeline.style.transfer import Image, Prior, StyleTransfer, Weights, with_colours_of
-from pipeline.video.decode import Picture
+from pipeline.style.stylizer import Stylizer
+from pipeline.style.temporal import to_image
+from pipeline.style.transfer import Image, Prior, StyleTransfer, Weights
 
 if TYPE_CHECKING:
     from pipeline.params import Stylize
+    from pipeline.video.decode import Picture
 
 
-class NeuralStyle:
-    """Repaints pictures in the style of one, by optimization at the size of the settings.
-
-    `transfer` is what optimizes.
-    """
+class NeuralStyle(Stylizer):
+    """Optimizes every frame after one style image, at the size of the settings."""
 
     def __init__(self, style: Picture, settings: Stylize) -> None:
-        self.settings = settings
+        super().__init__(size=settings.size, keep_colours=settings.keep_colours)
+        self._steps, self._steps_per_frame = settings.steps, settings.steps_per_frame
         weights = Weights(
             content=settings.content,
             style=settings.style,
-            variation=settings.variation,
+            total_variation=settings.total_variation,
             temporal=settings.temporal,
         )
         features = load_features(Path(settings.features))
         self.transfer = StyleTransfer(features, to_image(shrink(style, settings.size)), weights)
 
-    def restyle(self, frames: Iterator[Picture]) -> Iterator[Picture]:
-        """Each frame (blue, green, red) of a video, painted; one frame is a video too."""
-        originals, copies = tee(frames)
-        small = (shrink(frame, self.settings.size) for frame in copies)
-        for original, painted in zip(originals, paint_frames(small, self._paint), strict=True):
-            yield self._finished(original, painted)
-
-    def _paint(self, frame: Image, prior: Prior | None) -> Image:
+    def stylize_frame(self, frame: Image, prior: Prior | None) -> Image:
+        """Optimization from the frame itself, or fewer steps from its warped predecessor."""
         if prior is None:
-            return self.transfer.paint(frame, start=frame, steps=self.settings.steps)
-        # Hidden points too: whatever is painted there already is nearer than the frame itself.
-        steps = self.settings.next_steps
-        return self.transfer.paint(frame, start=prior.warped, steps=steps, prior=prior)
-
-    def _finished(self, original: Picture, painted: Picture) -> Picture:
-        height, width = original.shape[:2]
-        if painted.shape != original.shape:
-            painted = cv2.resize(painted, (width, height), interpolation=cv2.INTER_CUBIC)
-        if self.settings.keep_colours:
-            painted = to_picture(with_colours_of(to_image(original), to_image(painted)))
-        return painted
+            return self.transfer.stylize(frame, start=frame, steps=self._steps)
+        # Occluded points too: whatever the warped frame has there is stylized already.
+        steps = self._steps_per_frame
+        return self.transfer.stylize(frame, start=prior.warped, steps=steps, prior=prior)

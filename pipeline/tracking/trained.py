@@ -22,11 +22,11 @@ _PARAMS = (
     "backbone",
     "fine_tune",
     "method",
-    "paintings",
     "photos",
     "precision",
     "seed",
     "stream",
+    "style_images",
 )
 # The one column of a history that a second training of the same model need not repeat.
 SECONDS = f"{EPOCH}seconds"

@@ -26,7 +26,7 @@ def features(tmp_path_factory):
 @pytest.fixture
 def settings(features):
     params = load_params(ROOT / "params.yaml")
-    quick = {"features": str(features), "size": 32, "steps": 2, "next_steps": 1}
+    quick = {"features": str(features), "size": 32, "steps": 2, "steps_per_frame": 1}
     return params.model_copy(update={"stylize": params.stylize.model_copy(update=quick)})
 
 
@@ -43,8 +43,11 @@ class Negative:
     def __init__(self, style, settings):
         pass
 
-    def restyle(self, frames):
+    def video(self, frames):
         return (255 - frame for frame in frames)
+
+    def picture(self, picture):
+        return 255 - picture
 
 
 @pytest.fixture
@@ -104,16 +107,16 @@ def test_kept_colours_leave_a_grey_picture_grey(tmp_path, stylized, settings, st
     kept = settings.stylize.model_copy(update={"keep_colours": True})
     params = settings.model_copy(update={"stylize": kept})
     stylize.run(params, tmp_path / "grey.png", tmp_path / "out.png", "nst", style)
-    painted = cv2.imread(str(tmp_path / "out.png")).astype(int)
-    assert np.ptp(painted, axis=-1).max() <= 3
+    result = cv2.imread(str(tmp_path / "out.png")).astype(int)
+    assert np.ptp(result, axis=-1).max() <= 3
 
 
 def test_an_interrupted_video_leaves_nothing(film, tmp_path, stylized, monkeypatch):
-    def interrupted(painter, frames):
+    def interrupted(stylizer, frames):
         yield next(frames)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Negative, "restyle", interrupted)
+    monkeypatch.setattr(Negative, "video", interrupted)
     with pytest.raises(KeyboardInterrupt):
         stylized(film(tmp_path / "clip.avi"), tmp_path / "out" / "clip.mp4")
     assert not list((tmp_path / "out").iterdir())
@@ -131,7 +134,7 @@ def test_into_a_folder_that_exists(film, tmp_path, stylized):
         ("none.avi", "out.mp4", "does not exist"),
         ("clip.avi", "out.avi", r"must end in \.mp4"),
         ("style.png", "out.mp4", r"must end in \.bmp or"),
-        ("style.png", "style.png", "would replace what it is made of"),
+        ("style.png", "style.png", "would replace its original"),
         ("empty", "out", "holds no videos and no pictures"),
         ("twins", "out", "would both become"),
     ],

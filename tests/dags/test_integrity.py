@@ -13,6 +13,7 @@ from pathlib import Path
 import jinja2
 import pytest
 
+from pipeline.dataset.names import path_on_disk, path_text
 from pipeline.orchestration.graph import read_graph
 
 ROOT = Path(__file__).parents[2]
@@ -114,13 +115,13 @@ def test_stages_share_the_training_slots(dags):
     assert {task.pool for task in stages} == {"training"}
 
 
-def test_stylize_finds_paints_in_batches_of_a_bounded_number_and_sums_up(dags):
+def test_stylize_finds_stylizes_in_batches_of_a_bounded_number_and_summarizes(dags):
     tasks = {task.task_id: task for task in dags["stylize"].tasks}
-    assert list(tasks) == ["find", "paint", "sum_up"]
-    assert tasks["paint"].is_mapped
-    assert tasks["paint"].upstream_task_ids == {"find"}
-    assert tasks["paint"].pool == "stylizing"
-    assert tasks["sum_up"].upstream_task_ids == {"paint"}
+    assert list(tasks) == ["find", "stylize_batch", "summarize"]
+    assert tasks["stylize_batch"].is_mapped
+    assert tasks["stylize_batch"].upstream_task_ids == {"find"}
+    assert tasks["stylize_batch"].pool == "stylizing"
+    assert tasks["summarize"].upstream_task_ids == {"stylize_batch"}
 
 
 def test_stylize_offers_the_methods_of_the_command(dags):
@@ -137,7 +138,21 @@ def test_stylize_offers_the_methods_of_the_command(dags):
 
 def test_stylize_hands_on_any_name_of_a_file_as_it_is(dags):
     """Through Airflow's templates, and the shell."""
-    batch = ["it's.avi", "{{ 7 * 7 }} {% raw %}.mp4", "$HOME `ls`.mov", "\\n.avi"]
-    command = dags["stylize"].get_task("paint").python_callable(batch)
+    names = [
+        "it's.avi",
+        "{{ 7 * 7 }} {% raw %}.mp4",
+        "$HOME `ls`.mov",
+        "\\n.avi",
+        "-rf.avi",
+        "%41.avi",
+        "two\nlines.avi",
+        'a "quote".avi',
+        "cafe\u0301.avi",
+        "caf\u00e9.avi",
+        "caf\udce9.avi",
+        "映画.mp4",
+    ]
+    batch = [path_text(Path(name)) for name in names]
+    command = dags["stylize"].get_task("stylize_batch").python_callable(batch)
     rendered = jinja2.Environment().from_string(command).render()
-    assert json.loads(shlex.split(rendered)[-1]) == batch
+    assert [str(path_on_disk(name)) for name in json.loads(shlex.split(rendered)[-1])] == names

@@ -20,7 +20,7 @@ TINY = {
         "vgg_lstm-flow": {"architecture": "vgg_lstm", "stream": "flow", "seed": 0},
     },
     "evaluate": {"windows": 2, "lengths": [6]},
-    "stylize": {"size": 32, "steps": 2, "next_steps": 1},
+    "stylize": {"size": 32, "steps": 2, "steps_per_frame": 1},
     "fast": {"size": 48, "steps": 2},
     "cyclegan": {"size": 32, "steps": 2},
     "gallery": {"clips": 1, "frames": 2, "size": 32},

@@ -25,8 +25,8 @@ STAGES = [
     "explore",
     "train@vgg_lstm-rgb",
     "evaluate@vgg_lstm-rgb",
-    "style@strokes-fast",
-    "style@strokes-cyclegan",
+    "style@brush-fast",
+    "style@brush-cyclegan",
     "gallery",
     "compare",
 ]
@@ -139,13 +139,13 @@ def test_a_dag_that_does_not_exist_is_an_error_in_one_line(project):
 
 @pytest.fixture(scope="module")
 def inbox(project, first_run, film):
-    """Seventeen videos and three broken ones, and the model of the first run to paint with."""
+    """Seventeen videos and three broken ones, and the features of the first run."""
     for number in range(20):
         clip = film(project.folder / f"inbox/{number:02}.avi", frames=2)
         if number < 3:
             clip.write_bytes(clip.read_bytes()[:-500])
     model = next(project.folder.glob(".airflow/worktrees/*/data/train/vgg_lstm-rgb/model.keras"))
-    project.set(stylize={"features": str(model), "steps": 2, "next_steps": 1})
+    project.set(stylize={"features": str(model), "steps": 2, "steps_per_frame": 1})
     cv2.imwrite(str(project.folder / "style.png"), np.full((32, 32, 3), 90, np.uint8))
     return project.folder / "outbox/nst-style-32"
 
@@ -153,20 +153,20 @@ def inbox(project, first_run, film):
 ORDER = '{"style": "style.png", "size": 32}'
 
 
-def test_an_inbox_is_painted_and_broken_videos_are_set_aside(project, inbox):
+def test_an_inbox_is_stylized_and_broken_videos_are_set_aside(project, inbox):
     states, printed = trigger(project, "stylize", ORDER)
-    assert states == dict.fromkeys(["find", "paint", "sum_up"], "success")
-    assert printed.count("success      paint") == 3  # batches of at most eight
+    assert states == dict.fromkeys(["find", "stylize_batch", "summarize"], "success")
+    assert printed.count("success      stylize_batch") == 3  # batches of at most eight
     manifest = json.loads((inbox / "manifest.json").read_text())
     assert [row["video"] for row in manifest if "error" in row] == ["00.avi", "01.avi", "02.avi"]
     assert {row["error"].split(":")[0] for row in manifest[:3]} == {"it is cut off"}
     assert len(list(inbox.glob("*.mp4"))) == 17
 
 
-def test_a_second_trigger_paints_nothing(project, inbox):
+def test_a_second_trigger_stylizes_nothing(project, inbox):
     before = {path: path.stat().st_mtime_ns for path in inbox.rglob("*")}
     states, _ = trigger(project, "stylize", ORDER)
-    assert states == dict.fromkeys(["find", "paint", "sum_up"], "skipped")
+    assert states == dict.fromkeys(["find", "stylize_batch", "summarize"], "skipped")
     assert {path: path.stat().st_mtime_ns for path in inbox.rglob("*")} == before
 
 

@@ -19,8 +19,8 @@ STAGES = [
     "train@vgg_lstm-flow",
     "evaluate@vgg_lstm-rgb",
     "evaluate@vgg_lstm-flow",
-    "style@strokes-fast",
-    "style@strokes-cyclegan",
+    "style@brush-fast",
+    "style@brush-cyclegan",
     "gallery",
     "compare",
 ]
@@ -78,8 +78,8 @@ def test_a_param_reruns_what_depends_on_it_and_going_back_trains_nothing(project
         "evaluate@vgg_lstm-rgb",
         "gallery",
         "snapshot",
-        "style@strokes-cyclegan",
-        "style@strokes-fast",
+        "style@brush-cyclegan",
+        "style@brush-fast",
         "train@vgg_lstm-rgb",
     ]
     project.set(models=models)

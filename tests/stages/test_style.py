@@ -1,4 +1,4 @@
-"""Training a network that paints, as the stage does it; then painting with it."""
+"""Training a style network as the stage does it; then stylizing with it."""
 
 import json
 from pathlib import Path
@@ -19,9 +19,9 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """A folder with photographs, a painting and a network that sees."""
+    """A folder with photographs, a painting and a feature network."""
     folder = tmp_path_factory.mktemp("project")
-    build("vgg_lstm", input_shape=(2, 32, 32, 3), classes=2).save(folder / "seer.keras")
+    build("vgg_lstm", input_shape=(2, 32, 32, 3), classes=2).save(folder / "features.keras")
     random = np.random.default_rng(0)
     (folder / "photos").mkdir()
     for name in ("photos/a.png", "photos/b.png", "painting.png", "other.png"):
@@ -38,14 +38,14 @@ def params(project, monkeypatch):
     monkeypatch.setattr(style, "WIDTHS", (4, 4, 4))
     monkeypatch.setattr(style, "BLOCKS", 1)
     rows = {
-        "one": Style(method="fast", photos="photos", paintings="painting.png"),
-        "gan": Style(method="cyclegan", photos="photos", paintings="photos"),
-        "many": Style(method="fast", photos="photos", paintings="photos"),
+        "one": Style(method="fast", photos="photos", style_images="painting.png"),
+        "gan": Style(method="cyclegan", photos="photos", style_images="photos"),
+        "many": Style(method="fast", photos="photos", style_images="photos"),
     }
     return params.model_copy(
         update={
             "styles": rows,
-            "stylize": params.stylize.model_copy(update={"features": "seer.keras"}),
+            "stylize": params.stylize.model_copy(update={"features": "features.keras"}),
             "cyclegan": params.cyclegan.model_copy(update={"size": 32, "steps": 2}),
             "fast": params.fast.model_copy(update={"size": 48, "steps": 2, "batch_size": 1}),
         }
@@ -66,14 +66,14 @@ def test_it_leaves_a_network_with_its_record_history_and_pictures(trained):
     assert record["params"]["steps"] == 2
     assert record["size_bytes"] == (trained / "model.keras").stat().st_size
     header, *rows = (trained / "history.csv").read_text().splitlines()
-    assert header.startswith("epoch,loss,content,style,variation,stability,val_loss")
+    assert header.startswith("epoch,loss,content,style,total_variation,stability,val_loss")
     assert len(rows) == 2
     assert cv2.imread(str(trained / "samples.png")).shape[0] == 2 * 96
     assert not list(Path(".state/style").iterdir())
 
 
 @pytest.mark.parametrize("named", ["painting.png", "one", "data/style/one/model.keras"])
-def test_a_picture_is_painted_by_the_network_of_its_style(params, trained, tmp_path, named):
+def test_a_picture_is_stylized_by_the_network_of_its_style(params, trained, tmp_path, named):
     stylize.run(params, Path("other.png"), tmp_path / "out.png", "fast", Path(named))
     assert cv2.imread(str(tmp_path / "out.png")).shape == (48, 64, 3)
 
@@ -93,7 +93,7 @@ def test_where_no_network_is_trained_the_error_says_how(params, trained, tmp_pat
     assert not list(tmp_path.iterdir())
 
 
-def test_a_cyclegan_s_generator_paints(params, tmp_path):
+def test_a_cyclegan_s_generator_stylizes(params, tmp_path):
     style.run(params, "gan")
     header = (STYLE / "gan" / "history.csv").read_text().splitlines()[0]
     assert header.startswith("epoch,loss,adversarial,cycle,identity,discriminator,val_loss")
@@ -103,7 +103,7 @@ def test_a_cyclegan_s_generator_paints(params, tmp_path):
 
 def test_fast_learns_from_one_picture(params):
     with pytest.raises(
-        ParamsError, match=r"styles\.many\.paintings is photos, which is not one picture"
+        ParamsError, match=r"styles\.many\.style_images is photos, which is not one picture"
     ):
         style.run(params, "many")
 

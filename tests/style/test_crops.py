@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.style.crops import LEAST, Crops
+from pipeline.style.crops import MIN_CROP, Crops
 
 
 @pytest.fixture
@@ -29,6 +29,6 @@ def test_crops_are_squares_of_most_of_the_picture_half_of_them_mirrored(ramps):
     wide = (batch[:, 0, -1, 2] - batch[:, 0, 0, 2]) * 16 / 15
     tall = (batch[:, -1, 0, 1] - batch[:, 0, 0, 1]) * 16 / 15
     np.testing.assert_allclose(np.abs(wide), tall, atol=2)
-    assert tall.min() >= LEAST * 80 - 2
+    assert tall.min() >= MIN_CROP * 80 - 2
     assert tall.max() <= 80
     assert 16 < (wide < 0).sum() < 48

@@ -7,7 +7,7 @@ from keras import ops
 from pipeline.params import CycleGan
 from pipeline.style.crops import Crops
 from pipeline.style.cyclegan import (
-    CycleGanLearner,
+    CycleGanTrainer,
     ImagePool,
     LinearDecay,
     absolute_error,
@@ -25,16 +25,16 @@ def tensor(*values):
     return ops.convert_to_tensor(np.asarray(values, np.float32))
 
 
-def test_a_generator_pays_for_verdicts_other_than_real():
+def test_the_adversarial_loss_is_the_squared_distance_from_the_score_of_real_pictures():
     assert float(adversarial_loss(tensor(1.0, 0.0, -1.0))) == pytest.approx((0 + 1 + 4) / 3)
 
 
-def test_a_discriminator_pays_half_of_both_its_errors():
+def test_the_discriminator_loss_halves_the_errors_on_real_and_generated_pictures():
     loss = discriminator_loss(tensor(1.0, 0.5), tensor(0.0, 2.0))
     assert float(loss) == pytest.approx(((0 + 0.25) / 2 + (0 + 4) / 2) / 2)
 
 
-def test_the_absolute_error_is_a_mean_and_knows_no_sign():
+def test_the_absolute_error_is_a_mean_without_sign():
     assert float(absolute_error(tensor(0.0, 0.5), tensor(1.0, 0.25))) == pytest.approx(1.25 / 2)
 
 
@@ -43,7 +43,7 @@ def test_the_rate_is_constant_for_half_the_steps_then_falls_to_zero():
     np.testing.assert_allclose(rates, [0.4] * 5 + [0.3, 0.2, 0.1, 0.0, 0.0], atol=1e-7)
 
 
-def test_a_pool_that_is_not_full_keeps_and_returns_what_comes():
+def test_a_pool_that_is_not_full_keeps_and_returns_its_input():
     pool, pictures = ImagePool(4, side=2), np.random.default_rng(0).random((4, 2, 2, 3), np.float32)
     for number, picture in enumerate(pictures):
         np.testing.assert_array_equal(pool.exchange(picture[None], number)[0], picture)
@@ -63,53 +63,53 @@ def test_a_full_pool_exchanges_every_other_picture_for_an_earlier_one():
 
 
 @pytest.fixture(scope="module")
-def learner(picture):
+def trainer(picture):
     photos = [(255 * picture(seed)).astype(np.uint8) for seed in range(3)]
-    paintings = [255 - photo // 2 for photo in photos]
-    return CycleGanLearner(
+    styles = [255 - photo // 2 for photo in photos]
+    return CycleGanTrainer(
         [generator(widths=(4, 4, 8), blocks=1, seed=seed) for seed in (0, 1)],
         [discriminator(width=4, seed=seed) for seed in (2, 3)],
-        training=[Crops(photos, 32, 1), Crops(paintings, 32, 1)],
-        held_out=[Crops(photos, 32, 2), Crops(paintings, 32, 2)],
+        training=[Crops(photos, 32, 1), Crops(styles, 32, 1)],
+        held_out=[Crops(photos, 32, 2), Crops(styles, 32, 2)],
         settings=SETTINGS,
     )
 
 
-def test_the_generators_loss_weighs_its_parts(learner):
-    seen = {name: float(value) for name, value in learner.check().items()}
+def test_the_generators_loss_weighs_its_parts(trainer):
+    seen = {name: float(value) for name, value in trainer.validate().items()}
     wanted = seen["adversarial"] + 20 * seen["cycle"] + 10 * seen["identity"]
     assert seen["loss"] == pytest.approx(wanted, rel=1e-5)
 
 
-def test_the_parts_are_those_of_the_paper(learner):
-    photo, painting = (pair.numpy() for pair in learner._held_out)
-    there, back = learner.network, learner._back
-    of_photos, of_paintings = learner._discriminators
+def test_the_parts_are_those_of_the_paper(trainer):
+    photo, style = (pair.numpy() for pair in trainer._held_out)
+    there, back = trainer.network, trainer._back
+    of_photos, of_styles = trainer._discriminators
 
     def error(a, b):
         return np.abs(a - b).mean()
 
-    seen = {name: float(value) for name, value in learner.check().items()}
-    adversarial = [of_paintings(there(photo)), of_photos(back(painting))]
+    seen = {name: float(value) for name, value in trainer.validate().items()}
+    adversarial = [of_styles(there(photo)), of_photos(back(style))]
     wanted = {
         "adversarial": sum(np.square(each.numpy() - 1).mean() for each in adversarial),
-        "cycle": error(back(there(photo)), photo) + error(there(back(painting)), painting),
-        "identity": error(there(painting), painting) + error(back(photo), photo),
+        "cycle": error(back(there(photo)), photo) + error(there(back(style)), style),
+        "identity": error(there(style), style) + error(back(photo), photo),
     }
     assert {name: seen[name] for name in wanted} == pytest.approx(wanted, rel=1e-4)
 
 
-def test_a_step_trains_all_four_networks_and_goes_on_from_its_state(learner):
-    start = {name: [v.numpy() for v in group] for name, group in learner.variables.items()}
-    first = [{k: float(v) for k, v in learner.step(number).items()} for number in range(5)]
+def test_a_step_trains_all_four_networks_and_repeats_from_a_restored_state(trainer):
+    start = {name: [v.numpy() for v in group] for name, group in trainer.variables.items()}
+    first = [{k: float(v) for k, v in trainer.step(number).items()} for number in range(5)]
     kernels = [
-        (a, b) for a, b in zip(start["networks"], learner.variables["networks"], strict=True)
+        (a, b) for a, b in zip(start["networks"], trainer.variables["networks"], strict=True)
     ]
     assert all(np.abs(before - after.numpy()).max() > 0 for before, after in kernels)
-    for name, group in learner.variables.items():
+    for name, group in trainer.variables.items():
         for variable, value in zip(group, start[name], strict=True):
             variable.assign(value)
-    again = [{k: float(v) for k, v in learner.step(number).items()} for number in range(5)]
+    again = [{k: float(v) for k, v in trainer.step(number).items()} for number in range(5)]
     for one, other in zip(first, again, strict=True):
         assert one == pytest.approx(other, rel=1e-3)
     assert first[-1]["cycle"] < first[0]["cycle"]

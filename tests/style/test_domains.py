@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from pipeline.errors import StyleError
-from pipeline.style.domains import Domain, brushed, folder_pictures, in_two
-from pipeline.style.strokes import painted
+from pipeline.style.brush import brush_strokes
+from pipeline.style.domains import Domain, folder_pictures, halves_by_group, with_brush_strokes
 
 
 @pytest.fixture
@@ -34,12 +34,12 @@ def test_what_macos_adds_is_ignored(folder, shared):
     assert len(folder_pictures(shared / "reports" / "apple_double").training) == 1
 
 
-def test_one_picture_serves_for_both(folder):
+def test_a_single_picture_is_both_parts(folder):
     domain = folder_pictures(folder / "3.png")
     assert brightness(domain.training) == brightness(domain.held_out) == [30]
 
 
-def test_a_video_gives_a_frame_a_second(film, tmp_path):
+def test_a_video_gives_one_frame_per_second(film, tmp_path):
     film(tmp_path / "clips" / "a.avi", frames=60, fps=25.0)
     film(tmp_path / "clips" / "b.avi", frames=20, fps=25.0)
     domain = folder_pictures(tmp_path / "clips")
@@ -60,23 +60,23 @@ def test_a_broken_video_is_an_error_that_names_it(tmp_path):
 
 def test_the_two_parts_share_no_group():
     clips = {f"c{n}": f"g{n // 3}" for n in range(60)}
-    first, second = in_two(clips)
+    first, second = halves_by_group(clips)
     assert first | second == set(clips)
     assert not {clips[clip] for clip in first} & {clips[clip] for clip in second}
     assert 15 < len(first) < 45
 
 
-def test_brushing_thins_evenly(folder):
+def test_brush_strokes_are_drawn_for_a_limited_number(folder):
     domain = folder_pictures(folder)
-    thinned = brushed(Domain(domain.training, domain.training[:1]), limit=3)
-    assert (len(thinned.training), len(thinned.held_out)) == (3, 1)
+    limited = with_brush_strokes(Domain(domain.training, domain.training[:1]), limit=3)
+    assert (len(limited.training), len(limited.held_out)) == (3, 1)
 
 
 def test_strokes_follow_the_picture_in_other_colours():
     picture = np.full((48, 64, 3), (90, 50, 20), np.uint8)
     picture[:, 32:] = (190, 225, 240)
-    strokes = painted(picture, seed=0)
+    strokes = brush_strokes(picture, seed=0)
     assert strokes.shape == picture.shape
     assert strokes[:, 40:].mean() - strokes[:, :24].mean() > 80
     assert strokes[:, 40:].std(axis=(0, 1)).min() > 5  # single strokes can be told apart
-    np.testing.assert_array_equal(strokes, painted(picture, seed=0))
+    np.testing.assert_array_equal(strokes, brush_strokes(picture, seed=0))

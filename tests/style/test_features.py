@@ -16,7 +16,7 @@ def test_vgg19_s_maps_have_its_shapes(vgg19_weights, picture):
     assert features.content == 2
 
 
-def test_vgg19_sees_blue_green_red_less_the_imagenet_means(tmp_path, vgg19_weights):
+def test_vgg19_takes_blue_green_red_minus_the_imagenet_means(tmp_path, vgg19_weights):
     path = tmp_path / "vgg19.h5"
     shutil.copy(vgg19_weights, path)
     kernel = np.zeros((3, 3, 3, 64), np.float32)
@@ -29,7 +29,7 @@ def test_vgg19_sees_blue_green_red_less_the_imagenet_means(tmp_path, vgg19_weigh
     np.testing.assert_allclose(first[0, 5, 5, :2], [255 - 103.939, 0], rtol=1e-5)
 
 
-def test_the_project_s_own_network_sees_any_size(own_weights, picture):
+def test_the_project_s_own_network_takes_any_size(own_weights, picture):
     features = load_features(own_weights)
     maps = features.network(picture(0, 30, 50)[None])
     assert [each.shape[-1] for each in maps] == [24, 48, 64, 128]
@@ -58,7 +58,7 @@ def test_weights_that_do_not_fit_are_an_error(tmp_path, vgg19_weights, damage):
         load_features(path)
 
 
-def test_a_file_that_is_no_network_is_an_error(tmp_path):
+def test_a_file_that_is_not_a_network_is_an_error(tmp_path):
     for name in ("model.keras", "vgg19.h5"):
         (tmp_path / name).write_bytes(b"no network")
         with pytest.raises(StyleError, match=name):

@@ -34,34 +34,34 @@ def test_frames_keep_their_sizes_odd_or_even(picture):
     network = generator(widths=(4, 4, 4), blocks=1)
     for shape in ((48, 64), (33, 47), (16, 19)):
         frames = still(2, shape)
-        painted = list(FeedForward(network, blend=0.7).restyle(iter(frames)))
-        assert [frame.shape for frame in painted] == [(*shape, 3)] * 2
-        assert painted[0].dtype == np.uint8
+        stylized = list(FeedForward(network, blend=0.7).video(iter(frames)))
+        assert [frame.shape for frame in stylized] == [(*shape, 3)] * 2
+        assert stylized[0].dtype == np.uint8
 
 
 def test_a_network_that_changes_nothing_changes_nothing(identity):
     frames = still(3)
-    for frame, painted in zip(frames, FeedForward(identity).restyle(iter(frames)), strict=True):
-        np.testing.assert_array_equal(frame, painted)
+    for frame, stylized in zip(frames, FeedForward(identity).video(iter(frames)), strict=True):
+        np.testing.assert_array_equal(frame, stylized)
 
 
 def test_blending_holds_a_still_scene_steady(identity):
     frames = still()
-    steady = list(FeedForward(identity, blend=0.7).restyle(iter(frames)))
+    steady = list(FeedForward(identity, blend=0.7).video(iter(frames)))
     assert flicker(steady) < 0.6 * flicker(frames)
 
 
-def test_nothing_shows_through_a_cut(identity):
+def test_nothing_is_blended_across_a_scene_cut(identity):
     frames = [np.full((48, 64, 3), 20, np.uint8), still(1)[0]]
-    _, after = FeedForward(identity, blend=0.7).restyle(iter(frames))
+    _, after = FeedForward(identity, blend=0.7).video(iter(frames))
     np.testing.assert_array_equal(after, frames[1])
 
 
 def test_kept_colours_leave_grey_grey():
     grey = [np.repeat(frame[..., :1], 3, axis=-1) for frame in still(1)]
     network = generator(widths=(4, 4, 4), blocks=1)
-    (painted,) = FeedForward(network, keep_colours=True).restyle(iter(grey))
-    assert np.ptp(painted.astype(int), axis=-1).max() <= 3
+    stylized = FeedForward(network, keep_colours=True).picture(grey[0])
+    assert np.ptp(stylized.astype(int), axis=-1).max() <= 3
 
 
 def test_a_network_of_another_kind_is_refused(tmp_path):

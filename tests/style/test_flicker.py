@@ -1,4 +1,4 @@
-"""Flicker of whole files: none where paint moves with the picture, some where it does not."""
+"""Flicker of whole files: none where the style moves with the picture, some where it does not."""
 
 import cv2
 import numpy as np
@@ -13,24 +13,24 @@ def original(film, tmp_path):
     return film(tmp_path / "clip.avi", frames=6, width=96, height=64, speed=2)
 
 
-def painted(original, change):
-    path = original.with_name("painted.mp4")
+def stylized(original, change):
+    path = original.with_name("stylized.mp4")
     rewrite(original, path, lambda frames: map(change, frames))
     return flicker(original, path, size=96)
 
 
-def test_paint_that_moves_with_the_picture_does_not_flicker(original):
-    assert painted(original, lambda frame: 255 - frame) < 0.03
+def test_a_style_that_moves_with_the_picture_does_not_flicker(original):
+    assert stylized(original, lambda frame: 255 - frame) < 0.03
 
 
-def test_paint_that_changes_from_frame_to_frame_does(original):
+def test_a_style_that_changes_from_frame_to_frame_does(original):
     shades = iter(range(0, 240, 40))
-    assert painted(original, lambda frame: np.full_like(frame, next(shades))) == pytest.approx(
+    assert stylized(original, lambda frame: np.full_like(frame, next(shades))) == pytest.approx(
         40 / 255, abs=0.02
     )
 
 
-def test_it_is_measured_at_the_size_that_is_asked_for(original, monkeypatch):
+def test_it_is_measured_at_the_size_given(original, monkeypatch):
     seen = []
     monkeypatch.setattr(
         "pipeline.style.flicker.warping_error",
@@ -40,7 +40,7 @@ def test_it_is_measured_at_the_size_that_is_asked_for(original, monkeypatch):
     assert set(seen) == {(32, 48, 3)}
 
 
-def test_a_film_of_nothing_but_cuts_tells_nothing(tmp_path):
+def test_a_video_of_scene_cuts_alone_has_no_value(tmp_path):
     path = tmp_path / "cuts.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (96, 64))
     for seed in range(3):

@@ -22,7 +22,7 @@ def test_gram_is_the_mean_product_of_channels():
     np.testing.assert_allclose(seen[0], [[2.5, 0.5], [0.5, 5.0]])
 
 
-def test_gram_knows_nothing_of_where_things_are():
+def test_gram_does_not_depend_on_positions():
     places = np.random.default_rng(0).random((6, 4)).astype(np.float32)
     moved = places[::-1].copy()
     np.testing.assert_allclose(
@@ -53,7 +53,7 @@ def test_total_variation_of_a_flat_picture_is_zero():
     assert float(total_variation(maps(*[0.3] * 12, shape=(2, 2, 3)))) == 0
 
 
-def test_temporal_loss_counts_only_what_is_reliable():
+def test_temporal_loss_counts_reliable_points_only():
     picture, warped = maps(1, 1, 1, 1, shape=(2, 2, 1)), maps(0, 3, 1, 9, shape=(2, 2, 1))
     reliable = maps(1, 0.5, 1, 0, shape=(2, 2, 1))
     assert float(temporal_loss(picture, warped, reliable)) == (1 + 0.5 * 4) / 4

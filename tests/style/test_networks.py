@@ -13,19 +13,19 @@ def network():
 
 
 def test_pictures_of_any_size_become_pictures_of_that_size(network, picture):
-    painted = network(picture(0, 32, 48)[None]).numpy()
-    assert painted.shape == (1, 32, 48, 3)
-    assert 0 < painted.min() < painted.max() < 1
+    stylized = network(picture(0, 32, 48)[None]).numpy()
+    assert stylized.shape == (1, 32, 48, 3)
+    assert 0 < stylized.min() < stylized.max() < 1
 
 
-def test_a_picture_s_contrast_is_normalized_away(network, picture):
+def test_each_picture_is_normalized_by_itself(network, picture):
     # Instance normalization, not batch: each picture by itself.
     alone = network(picture(0)[None]).numpy()[0]
     among = network(np.stack([picture(0), picture(1)])).numpy()[0]
     np.testing.assert_allclose(alone, among, atol=1e-5)
 
 
-def test_a_residual_generator_begins_near_the_picture_which_the_other_has_normalized_away(picture):
+def test_a_residual_generator_begins_nearer_to_the_picture_than_another(picture):
     dark = picture(0)[None] / 4
     residual, other = (
         generator(widths=(4, 8, 8), blocks=1, residual=each) for each in (True, False)
@@ -34,7 +34,7 @@ def test_a_residual_generator_begins_near_the_picture_which_the_other_has_normal
     assert distance[0] < distance[1] / 2
 
 
-def test_it_is_slim():
+def test_the_generator_has_under_200_000_parameters():
     assert generator(widths=(8, 24, 48), blocks=4).count_params() < 200_000
 
 
@@ -51,7 +51,7 @@ def test_a_seed_decides_the_weights():
     assert np.abs(one.numpy() - other.numpy()).max() > 0
 
 
-def test_there_is_a_verdict_a_patch(picture):
-    verdicts = discriminator(width=4)(picture(0, 64, 96)[None]).numpy()
-    assert verdicts.shape == (1, 8, 12, 1)
-    assert np.ptp(verdicts) > 0
+def test_there_is_one_score_per_patch(picture):
+    scores = discriminator(width=4)(picture(0, 64, 96)[None]).numpy()
+    assert scores.shape == (1, 8, 12, 1)
+    assert np.ptp(scores) > 0

@@ -3,12 +3,12 @@ import numpy as np
 import pytest
 
 from pipeline.style.temporal import (
-    paint_frames,
-    predict,
     reliability,
+    stylize_frames,
     to_image,
     to_picture,
     warp,
+    warped_prior,
     warping_error,
 )
 
@@ -43,7 +43,7 @@ def test_all_is_reliable_where_flows_close():
     assert reliability(field(3, 1), field(-3, -1)).min() == 1
 
 
-def test_what_was_hidden_is_not_reliable():
+def test_occluded_points_are_not_reliable():
     forward, backward = field(2, 0), field(-2, 0)
     backward[:, 30:] = 0  # these points come from where others went
     reliable = reliability(forward, backward)
@@ -75,35 +75,35 @@ def test_a_picture_moved_along_has_no_warping_error(picture):
     assert warping_error(image, after, field(0, 0), known) > 0.05
 
 
-def test_nothing_reliable_is_no_error_of_division(picture):
+def test_no_reliable_flow_gives_no_warping_error(picture):
     nothing = np.zeros((32, 48), np.float32)
     assert warping_error(picture(0), picture(1), field(0, 0), nothing) == 0
 
 
-def test_what_is_painted_follows_the_motion():
+def test_the_prior_follows_the_motion():
     before, frame = moving(0, 2)
-    prior = predict(before, frame, to_image(before))
+    prior = warped_prior(before, frame, to_image(before))
     assert prior.reliable.mean() > 0.7
     inner = (slice(8, -8), slice(8, -8))
     gone = np.abs(prior.warped - to_image(frame))[inner].mean()
     assert gone < 0.3 * np.abs(to_image(before) - to_image(frame))[inner].mean()
 
 
-def test_a_cut_has_no_prior():
-    assert predict(moving(0)[0], moving(1)[0], to_image(moving(0)[0])) is None
+def test_a_scene_cut_has_no_prior():
+    assert warped_prior(moving(0)[0], moving(1)[0], to_image(moving(0)[0])) is None
 
 
-def test_frames_are_painted_from_their_predecessor_and_anew_after_a_cut():
+def test_frames_are_stylized_with_a_prior_except_after_a_scene_cut():
     priors = []
 
-    def paint(frame, prior):
+    def stylize(frame, prior):
         priors.append(prior)
         return 1 - frame
 
     frames = moving(0, 3) + moving(1, 2)
-    painted = list(paint_frames(frames, paint))
+    stylized = list(stylize_frames(frames, stylize))
     assert [prior is None for prior in priors] == [True, False, False, True, False]
-    np.testing.assert_allclose(painted[1], 255 - frames[1])
+    np.testing.assert_allclose(stylized[1], 255 - frames[1])
 
 
 def test_frames_are_asked_for_one_by_one():
@@ -114,15 +114,15 @@ def test_frames_are_asked_for_one_by_one():
             taken.append(number)
             yield frame
 
-    next(paint_frames(film(), lambda frame, prior: frame))
+    next(stylize_frames(film(), lambda frame, prior: frame))
     assert taken == [0]
 
 
 def test_one_frame_is_enough():
-    assert len(list(paint_frames(moving(0, 1), lambda frame, prior: frame))) == 1
+    assert len(list(stylize_frames(moving(0, 1), lambda frame, prior: frame))) == 1
 
 
-def test_pictures_survive_the_way_to_images_and_back():
+def test_pictures_are_equal_after_conversion_to_images_and_back():
     frame = moving(0)[0]
     np.testing.assert_array_equal(to_picture(to_image(frame)), frame)
     assert to_image(np.asarray([[[255, 0, 0]]], np.uint8)).tolist() == [[[0, 0, 1]]]

@@ -1,4 +1,4 @@
-"""Pictures redrawn with brush strokes: the paintings of a project that has none.
+"""Pictures redrawn with brush strokes: style images for data sets that have none.
 
 Coarse strokes, then finer ones, along the edges (Hertzmann, "Painterly rendering with curved brush
 strokes of multiple sizes", 1998, with straight ones).
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.video.decode import Picture
 
-BRUSHES = (7, 4)  # widths, in pixels of a picture `SIDE` high
+BRUSHES = (7, 4)  # stroke widths, in pixels of a picture `SIDE` high
 SIDE = 96
 # Blue, green, red: night, sky, straw, cream, rust, grass.
 PALETTE = np.array(
@@ -19,7 +19,7 @@ PALETTE = np.array(
 )
 
 
-def painted(picture: Picture, *, seed: int) -> Picture:
+def brush_strokes(picture: Picture, *, seed: int) -> Picture:
     """`picture` (blue, green, red) with strokes in the colours of PALETTE."""
     random = np.random.default_rng(seed)
     scale = max(picture.shape[0] / SIDE, 1)
@@ -34,8 +34,8 @@ def _brush(canvas: Picture, picture: Picture, width: int, random: np.random.Gene
     colours = _on_palette(cv2.blur(picture, (width, width)))
     angles = _along_edges(picture, width)
     rows, columns = np.mgrid[: picture.shape[0] : width, : picture.shape[1] : width]
-    places = np.stack([columns.ravel(), rows.ravel()], axis=1)
-    for x, y in random.permutation(places):
+    points = np.stack([columns.ravel(), rows.ravel()], axis=1)
+    for x, y in random.permutation(points):
         right, down = 1.5 * width * np.cos(angles[y, x]), 1.5 * width * np.sin(angles[y, x])
         ends = (round(x - right), round(y - down)), (round(x + right), round(y + down))
         colour = (colours[y, x] + random.normal(0, 12, 3)).clip(0, 255)
@@ -43,13 +43,13 @@ def _brush(canvas: Picture, picture: Picture, width: int, random: np.random.Gene
 
 
 def _on_palette(picture: Picture) -> NDArray[np.float32]:
-    """Halfway from each colour to the nearest of the palette."""
+    """The mean of each colour and the nearest one of the palette."""
     gaps = np.linalg.norm(picture[:, :, None] - PALETTE, axis=-1)
     return np.asarray((picture + PALETTE[gaps.argmin(axis=-1)]) / 2, np.float32)
 
 
 def _along_edges(picture: Picture, width: int) -> NDArray[np.float32]:
-    """Angles across the gradient; where there is none, slowly turning ones."""
+    """Angles along edges; slowly varying ones where there is no gradient."""
     grey = cv2.GaussianBlur(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), (0, 0), width)
     right, down = cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)
     rows, columns = np.indices(grey.shape, np.float32)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from pipeline.style.features import load_features
-from pipeline.style.judge import judge, mean_warping_error
+from pipeline.style.metrics import evaluate_video, mean_warping_error
 from pipeline.style.perceptual import PerceptualLoss
 from pipeline.style.temporal import to_image
 
@@ -21,12 +21,15 @@ def loss(own_weights, clip):
     return PerceptualLoss(load_features(own_weights), to_image(clip[0]))
 
 
-def test_a_clip_that_is_left_alone_is_steady_and_true(clip, loss):
-    seen = judge(clip, clip, loss)
-    assert seen.warping_error < 0.03
-    assert seen.content_distance == pytest.approx(0, abs=1e-6)
-    assert seen.colour_drift == 0
-    assert seen.gram_distance < judge(clip, [255 - frame for frame in clip], loss).gram_distance
+def test_an_unchanged_clip_has_no_content_distance_and_no_drift(clip, loss):
+    metrics = evaluate_video(clip, clip, loss)
+    assert metrics.warping_error < 0.03
+    assert metrics.content_distance == pytest.approx(0, abs=1e-6)
+    assert metrics.colour_drift == 0
+    assert (
+        metrics.gram_distance
+        < evaluate_video(clip, [255 - frame for frame in clip], loss).gram_distance
+    )
 
 
 def test_flicker_is_warping_error(clip):
@@ -35,11 +38,11 @@ def test_flicker_is_warping_error(clip):
     assert mean_warping_error(clip, flickering) > 3 * mean_warping_error(clip, clip)
 
 
-def test_a_tint_that_grows_is_drift(clip, loss):
+def test_a_growing_tint_is_colour_drift(clip, loss):
     tinted = [frame + np.uint8([0, 0, 10 * n]) for n, frame in enumerate(clip)]
-    assert judge(clip, tinted, loss).colour_drift == pytest.approx(30 / 255, abs=0.001)
+    assert evaluate_video(clip, tinted, loss).colour_drift == pytest.approx(30 / 255, abs=0.001)
 
 
-def test_content_that_fades_is_drift(clip, loss):
+def test_fading_content_is_content_drift(clip, loss):
     faded = [frame // (n + 2) for n, frame in enumerate(clip)]
-    assert judge(clip, faded, loss).content_drift > 1.1
+    assert evaluate_video(clip, faded, loss).content_drift > 1.1
