@@ -4,11 +4,9 @@ The run's branch in the git repository $RETRAIN_REPOSITORY, which all machines r
 params, dvc.lock and results, one commit a stage; DVC's remote carries data and run-cache.
 """
 
-import configparser
 import fcntl
 import logging
 import os
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any
 import yaml
 
 from pipeline.errors import WorktreeError
+from pipeline.orchestration.vcs import delete_stale_locks, dvc, git, has_remote
 
 log = logging.getLogger(__name__)
 
@@ -32,9 +31,10 @@ def shared_repository() -> str | None:
 
 @contextmanager
 def workspace_lock(tree: Path) -> Iterator[None]:
-    """Allow one stage of this machine at a time in the work tree, since `git reset` changes it."""
+    """Allow one process of this machine at a time to change the work tree by git."""
     with (tree / ".git/workspace").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
+        delete_stale_locks(tree)
         yield
 
 
@@ -54,12 +54,12 @@ def pull_stages(stages: Sequence[str]) -> None:
     git("fetch", "--quiet", "origin", _branch())
     git("reset", "--quiet", "--hard", "FETCH_HEAD")
     if stages:
-        dvc("pull", "--quiet", *stages)
+        dvc("pull", *stages)
 
 
 def push_stage(stage: str) -> None:
     """Push the outputs of `stage`, then its entry in dvc.lock."""
-    dvc("push", "--quiet", "--run-cache", stage)
+    dvc("push", "--run-cache", stage)
     _push(stage, {stage: _read(LOCK.read_text(encoding="utf-8"))["stages"][stage]})
 
 
@@ -69,25 +69,28 @@ def push_results() -> None:
 
 
 def _push(message: str, entries: dict[str, Any]) -> None:
-    for _ in range(PUSH_ATTEMPTS):
-        if _is_pushed(message, entries):
+    for attempt in range(1, PUSH_ATTEMPTS + 1):
+        _commit_on_top(message, entries)
+        try:
+            git("push", "--quiet", "origin", "HEAD")
+        except WorktreeError as error:
+            if attempt == PUSH_ATTEMPTS:
+                raise
+            log.info("trying again, since another machine may have pushed first: %s", error)
+        else:
             return
-        log.info("another machine pushed first; trying again")
-    raise WorktreeError(
-        f"{_branch()} cannot be pushed to {shared_repository()}; git's message above says why"
-    )
 
 
-def _is_pushed(message: str, entries: dict[str, Any]) -> bool:
-    """Commit on top of the branch as it is now; False if another machine pushed meanwhile."""
+def _commit_on_top(message: str, entries: dict[str, Any]) -> None:
+    """Commit on top of what other machines have pushed to the branch."""
     git("fetch", "--quiet", "origin", _branch())
     git("reset", "--quiet", "--soft", "FETCH_HEAD")
-    lock = _read(git("show", "FETCH_HEAD:dvc.lock", check=False)) or {"schema": "2.0"}
+    lock: dict[str, Any] = {"schema": "2.0"}
+    if git("ls-tree", "--name-only", "FETCH_HEAD", "dvc.lock"):
+        lock = _read(git("show", "FETCH_HEAD:dvc.lock"))
     lock["stages"] = {**lock.get("stages", {}), **entries}
     LOCK.write_text(yaml.safe_dump(lock, sort_keys=False), encoding="utf-8")
     commit_results(message, Path())
-    pushed = subprocess.run(["git", "push", "--quiet", "origin", "HEAD"], check=False)
-    return pushed.returncode == 0
 
 
 def commit_results(message: str, tree: Path) -> None:
@@ -105,28 +108,3 @@ def _read(text: str) -> dict[str, Any]:
 
 def _branch() -> str:
     return git("branch", "--show-current")
-
-
-def has_remote(tree: Path) -> bool:
-    """Whether DVC has a default remote."""
-    config = configparser.ConfigParser()
-    config.read([tree / ".dvc/config", tree / ".dvc/config.local"])
-    return config.has_option("core", "remote")
-
-
-def git(*arguments: str, cwd: Path | None = None, check: bool = True) -> str:
-    """What git answers."""
-    return _answer("git", *arguments, cwd=cwd, check=check)
-
-
-def dvc(*arguments: str, cwd: Path | None = None) -> str:
-    """What DVC answers."""
-    return _answer("dvc", *arguments, cwd=cwd, check=True)
-
-
-def _answer(*command: str, cwd: Path | None, check: bool) -> str:
-    complaints = None if check else subprocess.DEVNULL
-    done = subprocess.run(
-        command, cwd=cwd, stdout=subprocess.PIPE, stderr=complaints, text=True, check=check
-    )
-    return done.stdout.strip()

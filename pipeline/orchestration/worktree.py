@@ -18,16 +18,14 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from pipeline.errors import WorktreeError
-from pipeline.orchestration.form import apply_form, round_trip_yaml
+from pipeline.files import parse_yaml
+from pipeline.orchestration.form import apply_form
 from pipeline.orchestration.graph import read_graph
 from pipeline.orchestration.sync import (
     commit_results,
-    dvc,
-    git,
-    has_remote,
     pull_stages,
     push_results,
     push_stage,
@@ -35,8 +33,9 @@ from pipeline.orchestration.sync import (
     start_branch,
     workspace_lock,
 )
-from pipeline.params import load_params
-from pipeline.paths import PROMOTION
+from pipeline.orchestration.vcs import delete_stale_locks, dvc, git, has_remote, share_dvc_config
+from pipeline.params import Params, load_params, validate_params
+from pipeline.paths import PROMOTION, TRAIN
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +65,7 @@ def make_worktree(project: Path, tree: Path, values: Mapping[str, object]) -> No
         _share_cache(project, new)
         _restore_last_run(new)
         (new / "params.yaml").write_text(params, encoding="utf-8")
-        _link_sources(project, new)
+        _link_inputs(project, new)
         if shared:
             start_branch(new)
     log.info("%s is at %s", tree, git("log", "-1", "--format=%h %s", cwd=tree))
@@ -76,7 +75,7 @@ def require_committed(project: Path) -> None:
     """Refuse a run from uncommitted code: it would mix current params with committed code."""
     try:
         root = git("rev-parse", "--show-toplevel", "--verify", "HEAD", cwd=project).splitlines()[0]
-    except subprocess.CalledProcessError as error:
+    except WorktreeError as error:
         raise WorktreeError(
             f"retrain needs a git repository with a commit, since its runs are clones of one, and "
             f"{project} is not one; `git init && git add --all && git commit` makes one"
@@ -96,9 +95,8 @@ def require_committed(project: Path) -> None:
 def _uncommitted(project: Path) -> list[str]:
     """Changed and untracked files among the code of stages."""
     options = ("--porcelain", "-z", "--no-renames", "--untracked-files=all")
-    status = ("git", "status", *options, "--", "dvc.yaml", "pipeline")
-    listed = subprocess.run(status, cwd=project, capture_output=True, check=True).stdout
-    return [os.fsdecode(entry[3:]) for entry in listed.split(b"\0") if entry]
+    listed = git("status", *options, "--", "dvc.yaml", "pipeline", cwd=project)
+    return [entry[3:] for entry in listed.split("\0") if entry]
 
 
 def enter_worktree(project: Path, tree: Path) -> None:
@@ -109,7 +107,7 @@ def enter_worktree(project: Path, tree: Path) -> None:
         with _atomic_worktree(tree) as new:
             git("clone", "--quiet", "--branch", branch, shared, str(new), cwd=project)
             _share_cache(project, new)
-            _link_sources(project, new)
+            _link_inputs(project, new)
     os.chdir(tree)
 
 
@@ -118,17 +116,20 @@ def _atomic_worktree(tree: Path) -> Iterator[Path]:
     """A path that is renamed to `tree` at the end; older work trees are deleted first."""
     delete_old_worktrees(tree.parent)
     new = tree.with_name(f".{tree.name}")
-    shutil.rmtree(new, ignore_errors=True)
     yield new
     new.rename(tree)
 
 
 def delete_old_worktrees(folder: Path) -> None:
-    """Delete all work trees in `folder` but the KEPT_WORKTREES newest."""
-    trees = [path for path in folder.glob("*") if path.is_dir()]
-    for tree in sorted(trees, key=lambda path: path.stat().st_mtime)[: -KEPT_WORKTREES or None]:
+    """Delete all work trees in `folder` but the KEPT_WORKTREES newest, and half-deleted ones."""
+    folders = [path for path in folder.glob("*") if path.is_dir() and not path.is_symlink()]
+    half = [path for path in folders if path.name.startswith(".")]
+    trees = sorted(set(folders) - set(half), key=lambda path: path.stat().st_mtime)
+    for tree in trees[: -KEPT_WORKTREES or None]:
         log.info("deleting the old work tree %s", tree)
-        shutil.rmtree(tree)
+        half.append(tree.rename(tree.with_name(f".{tree.name}")))
+    for path in half:
+        shutil.rmtree(path)
 
 
 def _restore_last_run(tree: Path) -> None:
@@ -137,42 +138,57 @@ def _restore_last_run(tree: Path) -> None:
     last = git(*runs, f"refs/remotes/origin/{BRANCHES}", cwd=tree)
     if last:
         git("checkout", last, "--", "dvc.lock", "results", cwd=tree)
-    dvc("checkout", "--quiet", "--allow-missing", cwd=tree)
+    dvc("checkout", "--allow-missing", cwd=tree)
 
 
 def _share_cache(project: Path, tree: Path) -> None:
-    """Let `tree` use DVC's cache and settings, and the reusable pieces, of `project`."""
-    local = project / ".dvc/config.local"
-    if local.is_file():
-        shutil.copy(local, tree / ".dvc/config.local")
-    # Relative: DVC cannot write a path with letters that are not ASCII.
-    cache = os.path.relpath(dvc("cache", "dir", cwd=project), tree)
-    dvc("cache", "dir", "--quiet", "--local", cache, cwd=tree)
+    """Let `tree` use DVC's cache and settings, and .state, of `project`."""
+    share_dvc_config(project, tree)
     (project / ".state").mkdir(exist_ok=True)
     (tree / ".state").symlink_to(project / ".state")
 
 
 def _filled_params(project: Path, values: Mapping[str, object]) -> str:
-    """params.yaml of `project` with `values` set; comments stay."""
-    text = (project / "params.yaml").read_text(encoding="utf-8")
-    filled = apply_form(text, values)
-    if warm_start := round_trip_yaml().load(filled)["train"]["warm_start"]:
-        absolute = str((project / warm_start).resolve())
-        filled = apply_form(filled, {"train.warm_start": absolute})
-    return filled
+    """params.yaml of `project` with `values` set; comments stay.
+
+    Paths that lead out of the project become absolute, since they would lead elsewhere in a tree.
+    """
+    filled = apply_form((project / "params.yaml").read_text(encoding="utf-8"), values)
+    params = validate_params(parse_yaml(filled), "the run's params")
+    outside = {key: path for key, path in _input_paths(params).items() if _leads_out(path)}
+    if params.train.warm_start:  # what the project has trained, not what the run will
+        outside["train.warm_start"] = params.train.warm_start
+    return apply_form(filled, {key: str((project / outside[key]).resolve()) for key in outside})
 
 
-def _link_sources(project: Path, tree: Path) -> None:
-    dataset = load_params(tree / "params.yaml").dataset
-    for path in (dataset.source, dataset.groups):
-        _link(project, tree, path)
+def _input_paths(params: Params) -> dict[str, str]:
+    """What stages read from the project, by its key in params; some values are words, not paths."""
+    pictures = {
+        f"styles.{name}.{side}": getattr(style, side)
+        for name, style in params.styles.items()
+        for side in ("photos", "paintings")
+    }
+    values = {
+        "dataset.source": params.dataset.source,
+        "dataset.groups": params.dataset.groups,
+        "stylize.features": params.stylize.features,
+        **{f"models.{name}.backbone": model.backbone for name, model in params.models.items()},
+        **pictures,
+    }
+    return {key: path for key, path in values.items() if isinstance(path, str)}
 
 
-def _link(project: Path, tree: Path, path: str | None) -> None:
-    """Let a relative path of params.yaml mean in `tree` what it means in `project`."""
-    if path and (project / path).exists() and not (tree / path).exists():
-        (tree / path).parent.mkdir(parents=True, exist_ok=True)
-        (tree / path).symlink_to(project / path)
+def _leads_out(path: str) -> bool:
+    return PurePath(os.path.normpath(path)).parts[0] == ".."
+
+
+def _link_inputs(project: Path, tree: Path) -> None:
+    """Link what git does not track, such as a folder of clips; what stages make is not linked."""
+    for path in map(PurePath, _input_paths(load_params(tree / "params.yaml")).values()):
+        missing = (project / path).exists() and not (tree / path).exists()
+        if missing and not _leads_out(str(path)) and not path.is_relative_to(TRAIN):
+            (tree / path).parent.mkdir(parents=True, exist_ok=True)
+            (tree / path).symlink_to(project / path)
 
 
 def stage(name: str) -> int:
@@ -204,6 +220,11 @@ def _repro(name: str) -> int:
 
 def promote() -> int:
     """Bring MLflow up to date, and promote the run's best model if it beats the champion."""
+    with workspace_lock(Path()):
+        return _promote()
+
+
+def _promote() -> int:
     if shared_repository():
         pull_stages(read_graph(Path())["compare"])
     for command in ("track", "promote"):
@@ -215,12 +236,13 @@ def promote() -> int:
     return 0
 
 
-def publish() -> None:
+def publish(project: Path) -> None:
     """Commit params.yaml, dvc.lock and the results, and push the branch to the project."""
     if shared_repository():
         pull_stages(["compare"])
     branch = git("branch", "--show-current")
     commit_results(f"{branch}\n\n{_summary()}", Path())
+    delete_stale_locks(project, f"refs/heads/{branch}.lock")
     git("push", "--quiet", "origin", branch)
     if has_remote(Path()) and not shared_repository():  # else each stage was pushed as it ended
         dvc("push", "--run-cache")
@@ -250,5 +272,6 @@ def run(action: str, tree: Path, name: str, values: Mapping[str, object]) -> int
         return stage(name)
     if action == "promote":
         return promote()
-    publish()
+    with workspace_lock(Path()):
+        publish(project)
     return 0

@@ -227,3 +227,54 @@ def test_with_a_remote_another_machine_need_not_run_what_is_done(project, monkey
     monkeypatch.chdir(other / "trees/b")
     assert main(["worktree", "stage", ".", "double"]) == NOTHING_TO_DO
     assert Path("out/double").read_text() == "42\n"
+
+
+def test_paths_out_of_the_project_mean_the_same_in_a_work_tree(project, tmp_path):
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "groups.csv").touch()
+    values = {"dataset.source": "../clips", "dataset.groups": "../groups.csv"}
+    make_worktree(project, project / "trees/a", {**values, "stylize.features": "../vgg19.h5"})
+    params = load_params(project / "trees/a/params.yaml")
+    assert params.dataset.source == str(tmp_path / "clips")
+    assert params.dataset.groups == str(tmp_path / "groups.csv")
+    assert params.stylize.features == str(tmp_path / "vgg19.h5")
+    assert [path.name for path in (project / "trees").iterdir()] == ["a"]
+
+
+def test_untracked_inputs_of_the_project_are_there_in_a_work_tree(project):
+    (project / "clips/Archery").mkdir(parents=True)
+    make_worktree(project, project / "trees/a", {"dataset.source": "clips"})
+    assert load_params(project / "trees/a/params.yaml").dataset.source == "clips"
+    assert (project / "trees/a/clips/Archery").samefile(project / "clips/Archery")
+
+
+def test_what_stages_make_is_not_linked(project):
+    features = project / load_params(project / "params.yaml").stylize.features
+    features.parent.mkdir(parents=True)
+    features.touch()
+    make_worktree(project, project / "trees/a", {})
+    assert not (project / "trees/a/data").exists()
+
+
+def test_half_deleted_trees_and_links_do_not_count_as_work_trees(project):
+    trees = [project / "trees" / str(number) for number in range(KEPT_WORKTREES)]
+    half = project / "trees/.old"
+    for tree in (*trees, half):
+        tree.mkdir(parents=True)
+    link = project / "trees/clips"
+    link.symlink_to(project)
+    delete_old_worktrees(project / "trees")
+    assert sorted((project / "trees").iterdir()) == [*trees, link]
+
+
+def test_a_publication_that_was_killed_is_done_again(project, monkeypatch):
+    make_worktree(project, project / "trees/a", {})
+    monkeypatch.chdir(project / "trees/a")
+    run_both_stages()
+    for lock in (project / "trees/a/.git/index.lock", project / ".git/refs/heads/retrain/a.lock"):
+        lock.parent.mkdir(exist_ok=True)
+        lock.touch()
+    Path("results/promotion.json").write_text(json.dumps({"verdict": "a is the first champion"}))
+    monkeypatch.chdir(project)
+    assert main(["worktree", "publish", "trees/a"]) == 0
+    assert git("log", "-1", "--format=%s", "retrain/a") == "retrain/a"
