@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,21 @@ class TestTheTableOfGroups:
     def test_a_row_that_matches_no_clip_is_named(self, table, clip):
         with pytest.raises(SourceError, match=rf"line 3 of .* names {clip}, which is not a clip"):
             read_groups(table(f"clip,group\nA/one,x\n{clip},x\n"), CLIPS)
+
+    def test_a_row_of_a_misspelt_clip_names_the_file_and_the_nearest_clip(self, table):
+        path = table("clip,group\nA/onee,x\n")
+        with pytest.raises(SourceError, match=re.escape(f"line 2 of {path}")) as raised:
+            read_groups(path, CLIPS)
+        assert "(did you mean A/one?); correct" in str(raised.value)
+
+    def test_a_row_like_no_clip_suggests_none(self, table):
+        with pytest.raises(SourceError, match="chosen classes; correct or remove the row"):
+            read_groups(table("clip,group\nzzzzzz/qqqqqq,x\n"), CLIPS)
+
+    def test_the_table_is_named_where_a_row_is_incomplete(self, table):
+        path = table("clip,group\n,film\n")
+        with pytest.raises(SourceError, match=re.escape(f"line 2 of {path}")):
+            read_groups(path, CLIPS)
 
     def test_rows_that_contradict_are_named_and_repeated_ones_are_not(self, table):
         with pytest.raises(SourceError, match=r"lines 2 and 3 .* of group x and of group y"):

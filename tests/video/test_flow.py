@@ -5,7 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pipeline.video.flow import decode_field, encode_field, flow_fields
+from pipeline.video.flow import (
+    decode_field,
+    decode_jpeg,
+    encode_field,
+    encode_jpeg,
+    flow_fields,
+)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +35,43 @@ def test_the_last_field_repeats_the_one_before(moving):
 
 
 def test_one_frame_stands_still(moving):
-    assert not flow_fields(moving[:1]).any()
+    fields = flow_fields(moving[:1])
+    assert (fields.shape, fields.dtype) == ((1, 96, 128, 2), np.float32)
+    assert not fields.any()
+
+
+def test_the_search_is_the_one_that_was_chosen(moving):
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    search.setFinestScale(1)
+    search.setVariationalRefinementIterations(0)
+    grey = [cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) for frame in moving[:2]]
+    assert np.array_equal(flow_fields(moving[:2])[0], search.calc(*grey, None))
+
+
+def test_a_field_is_a_grey_picture_of_x_beside_y_and_128_stands_still():
+    field = np.zeros((16, 16, 2), np.float32)
+    field[..., 0], field[..., 1] = 2.54, -1.27
+    jpeg, scale = encode_field(field, quality=100)
+    assert scale == pytest.approx(0.02)
+    planes = decode_jpeg(jpeg, flags=cv2.IMREAD_UNCHANGED)
+    assert planes.shape == (16, 32)
+    assert np.allclose(planes[:, :16], 255, atol=1)
+    assert np.allclose(planes[:, 16:], 64, atol=1)
+    decoded = decode_field(jpeg, scale)
+    assert decoded.dtype == np.float32
+    assert np.allclose(decoded, field, atol=0.03)
+
+
+def test_quality_is_that_of_the_jpeg(moving):
+    sizes = [len(encode_jpeg(moving[0], quality=quality)) for quality in (20, 90, 95, 100)]
+    assert sizes == sorted(set(sizes))
+
+
+def test_a_jpeg_is_read_as_colours_unless_told_otherwise(moving):
+    jpeg = encode_jpeg(moving[0], quality=90)
+    picture = decode_jpeg(jpeg)
+    assert (picture.shape, picture.dtype) == ((96, 128, 3), np.uint8)
+    assert decode_jpeg(jpeg, flags=cv2.IMREAD_GRAYSCALE).shape == (96, 128)
 
 
 @given(
