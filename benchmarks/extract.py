@@ -153,7 +153,7 @@ class Bench:
                 victim = next(iter(cluster.workers.values())).pid
                 Thread(target=kill_halfway, args=(self.folder / name, victim), daemon=True).start()
             with measured() as figures:
-                machine = self.machine.model_copy(update={"scheduler": address})
+                machine = self.machine.model_copy(update={"dask_scheduler": address})
                 self._build(self.clips, name, machine)
         found = digests(self.folder / name)
         shutil.rmtree(self.folder / name)

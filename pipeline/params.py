@@ -21,6 +21,7 @@ from pipeline.models.architectures import ARCHITECTURES, SCRATCH
 
 Stream = Literal["rgb", "flow"]
 RENAMED = {
+    "machine.scheduler": "machine.dask_scheduler",
     "train.average": "train.ema_momentum",
     "train.solved": "train.target_accuracy",
     "stylize.next_steps": "stylize.steps_per_frame",
@@ -183,7 +184,7 @@ class Machine(Section):
     """Settings that do not change results; no stage depends on them."""
 
     workers: int | None = Field(default=None, ge=1)
-    scheduler: str | None = Field(default=None, min_length=1)
+    dask_scheduler: str | None = Field(default=None, min_length=1)
     threads: int | None = Field(default=None, ge=1)
     mirrors: list[str] = Field(min_length=1)
     timeout: float = Field(gt=0)

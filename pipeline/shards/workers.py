@@ -25,7 +25,8 @@ def open_executor(machine: Machine) -> Iterator[Executor]:
     Raises ShardError when workers die or cannot write, which a second run may mend.
     """
     try:
-        with _cluster(machine) if machine.scheduler else process_pool(machine.workers) as executor:
+        pool = _cluster(machine) if machine.dask_scheduler else process_pool(machine.workers)
+        with pool as executor:
             yield executor
     except BrokenProcessPool as error:
         raise ShardError("a worker died (out of memory?); run again to go on from here") from error
@@ -39,7 +40,7 @@ def _cluster(machine: Machine) -> Iterator[Executor]:
 
     try:
         with Client(  # type: ignore[no-untyped-call]
-            machine.scheduler, timeout=machine.timeout
+            machine.dask_scheduler, timeout=machine.timeout
         ) as client:
             log.info("extracting on %d Dask workers", len(client.nthreads()))
             yield client.get_executor(pure=False)

@@ -119,7 +119,7 @@ def test_killed_and_run_again_it_goes_on_and_ends_the_same(expected):
 
 def test_nothing_answers_at_the_scheduler_s_address(place):
     with pytest.raises(ShardError, match=r"tcp://127\.0\.0\.1:9"):
-        extract.run(with_machine(scheduler="tcp://127.0.0.1:9", timeout=0.5))
+        extract.run(with_machine(dask_scheduler="tcp://127.0.0.1:9", timeout=0.5))
 
 
 @contextmanager
@@ -155,7 +155,7 @@ def test_a_cluster_that_loses_a_worker_makes_the_same_files(expected, cluster):
 
     killer = Thread(target=lose_a_worker)
     killer.start()
-    extract.run(with_machine(scheduler=address, timeout=120.0))
+    extract.run(with_machine(dask_scheduler=address, timeout=120.0))
     killer.join()
     assert workers[0].wait(5) == -signal.SIGKILL
     assert workers[1].poll() is None
