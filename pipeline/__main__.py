@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from pipeline.errors import PipelineError
-from pipeline.files import is_disk_full
+from pipeline.files import DiskFullError, is_disk_full
 from pipeline.params import load_params
 
 INTERRUPTED = 130  # the exit status of a program that Ctrl-C ended
@@ -41,18 +41,22 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         log.error("interrupted; what is whole is kept")  # noqa: TRY400
         return INTERRUPTED
-    except PipelineError as error:
-        log.error("%s", error)  # noqa: TRY400 - these errors explain themselves
-        return 1
     except Exception as error:
         if _is_usage_error(error):
             error.show()  # type: ignore[attr-defined]
             return 2
-        if not is_disk_full(error):
+        if not (message := _message(error)):
             raise
-        log.error("the disk is full (%s); make room, run again: what is whole is kept", error)  # noqa: TRY400
+        log.error("%s", message)  # noqa: TRY400 - these errors explain themselves
         return 1
     return status or 0
+
+
+def _message(error: Exception) -> str:
+    """What people read of an error that they can mend; of any other, nothing."""
+    if is_disk_full(error) and not isinstance(error, DiskFullError):
+        return f"the disk is full ({error}); make room, run again: what is whole is kept"
+    return str(error) if isinstance(error, PipelineError) else ""
 
 
 def _is_usage_error(error: Exception) -> bool:

@@ -75,7 +75,8 @@ def link(source: Path, target: Path) -> None:
 _NO_LINKS = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS}
 
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL = {errno.ENOSPC, errno.EDQUOT}
+_MACHINE = FULL | {errno.EMFILE, errno.ENFILE}
 
 
 def content_hash(path: Path) -> str:
@@ -139,13 +140,24 @@ def _named_data_files(file: Path) -> list[Path]:
     return [path for path in others if f'"{path.name}"' in text]
 
 
-def is_disk_full(error: BaseException | None) -> bool:
+def is_disk_full(error: BaseException) -> bool:
     """Whether the error, or what caused it, is a full disk; FFmpeg's errors have an errno too."""
-    if error is None:
-        return False
-    if getattr(error, "errno", None) in FULL or "database or disk is full" in str(error):
-        return True
-    return is_disk_full(error.__cause__ or error.__context__)
+    return any(
+        getattr(each, "errno", None) in FULL or "database or disk is full" in str(each)
+        for each in _causes(error)
+    )
+
+
+def is_machine_error(error: BaseException) -> bool:
+    """Whether the disk is full or too many files are open: never the fault of a file's content."""
+    errnos = {getattr(each, "errno", None) for each in _causes(error)}
+    return is_disk_full(error) or not errnos.isdisjoint(_MACHINE)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 @contextmanager

@@ -4,11 +4,14 @@ import logging
 import os
 import sys
 
+import av
 import pytest
 
 from pipeline.files import (
     DiskFullError,
     full_disk_explained,
+    is_disk_full,
+    is_machine_error,
     link,
     progress_bar,
     write_text,
@@ -113,3 +116,17 @@ def test_progress_on_a_terminal_is_a_bar(caplog, monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
     assert lines_of(caplog, total=5_000) == []
     assert "5000/5000" in sys.stderr.getvalue()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE])
+def test_the_machine_is_to_blame_whatever_wraps_its_error(number):
+    wrapped = ValueError("cannot be read")
+    wrapped.__cause__ = KeyError()
+    wrapped.__cause__.__context__ = av.error.FFmpegError(number, "FFmpeg's")
+    assert is_machine_error(wrapped)
+    assert is_disk_full(wrapped) == (number in {errno.ENOSPC, errno.EDQUOT})
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOENT, errno.EACCES, errno.EIO])
+def test_other_errors_may_be_the_file_s(number):
+    assert not is_machine_error(OSError(number, "the file's"))

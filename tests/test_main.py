@@ -10,7 +10,7 @@ import pytest
 
 from pipeline import __main__ as command_line
 from pipeline.__main__ import app, main
-from pipeline.errors import ParamsError
+from pipeline.errors import ClipError, ParamsError, StyleError
 
 ROOT = Path(__file__).parents[1]
 
@@ -58,8 +58,9 @@ def fail_with(monkeypatch, error):
 
 
 @pytest.mark.parametrize("command", ["track", "download"])
-def test_a_full_disk_is_named_as_such_whatever_wraps_it(command, monkeypatch, caplog):
-    error = ValueError("MLflow cannot write")
+@pytest.mark.parametrize("kind", [ValueError, ClipError, StyleError])
+def test_a_full_disk_is_named_as_such_whatever_wraps_it(command, kind, monkeypatch, caplog):
+    error = kind("MLflow cannot write")
     error.__cause__ = OSError(errno.ENOSPC, "No space left on device")
     fail_with(monkeypatch, error)
     assert main([command]) == 1

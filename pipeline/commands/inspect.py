@@ -7,14 +7,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from pipeline.errors import ShardError
 from pipeline.shards.parquet import read_parquet
 from pipeline.shards.tfrecord import read_tfrecord
 from pipeline.video.flow import decode_field, decode_jpeg
-from pipeline.video.pictures import contact_sheet, flow_colours, write_animation
+from pipeline.video.pictures import contact_sheet, flow_colours, write_animation, write_picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -63,7 +62,7 @@ def _write_picture(record: Record, path: Path, fps: float) -> None:
     if path.suffix == ".gif":
         write_animation(path, pictures, fps=fps)
     else:
-        cv2.imwrite(str(path), contact_sheet(pictures, columns=COLUMNS))
+        write_picture(path, contact_sheet(pictures, columns=COLUMNS))
     log.info("%s: %s", path, record.clip)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import av
 
 from pipeline.errors import ClipError
-from pipeline.files import code_hash, progress_bar, write_text
+from pipeline.files import code_hash, is_machine_error, progress_bar, write_text
 from pipeline.video.pool import process_pool
 from pipeline.video.probe import Probe, probe
 
@@ -60,6 +60,8 @@ def inspect_one(path: Path, cache: Path) -> Finding:
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
+        if is_machine_error(error):
+            raise
         return Finding(reason=f"it cannot be read: {error}")
     known = cache / _rules() / f"{sha256}.json"
     with suppress(FileNotFoundError, ValueError):
@@ -79,6 +81,8 @@ def _probed(path: Path, sha256: str) -> Finding:
     try:
         return Finding(sha256, probe=probe(path))
     except ClipError as error:
+        if is_machine_error(error):
+            raise
         return Finding(sha256, reason=str(error))
 
 

@@ -26,7 +26,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.errors import ClipError
-from pipeline.files import code_hash, progress_bar
+from pipeline.files import code_hash, is_machine_error, progress_bar
 from pipeline.shards import parquet, tfrecord
 from pipeline.shards.schema import Record
 from pipeline.video import decode, flow
@@ -173,6 +173,8 @@ def _write(shard: Shard, settings: Extract, folder: Path) -> Summary:
             try:
                 record = extract_clip(clip, settings)
             except ClipError as error:
+                if is_machine_error(error):
+                    raise
                 failed[clip.clip] = str(error)
                 continue
             for writer in (to_rgb, to_flow, to_parquet):

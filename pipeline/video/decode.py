@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import math
-import os
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -24,6 +22,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from pipeline.errors import ClipError
+from pipeline.files import is_machine_error
 from pipeline.video.colour import Converter, Size
 from pipeline.video.colour import Picture as Picture
 from pipeline.video.container import demand_video
@@ -40,9 +39,6 @@ USUAL = Fraction(1, 25)  # seconds from frame to frame where a file says nothing
 LEAP = 10  # seconds; in formats whose times may start again, a longer step is such a place
 DEEPEST = 17  # frames: as far as any codec reorders
 EARLY = 1e-6  # seconds by which rounding may put a frame behind its time
-
-# Nothing that a file's content could be blamed for.
-_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE}
 
 
 class TimedFrame(NamedTuple):
@@ -315,5 +311,5 @@ def blaming_the_file(what: str) -> Iterator[None]:
 
 def _demand_blame(error: av.error.FFmpegError | OSError) -> None:
     """Raise an OSError if the machine is to blame (a full disk, say), and not the file."""
-    if error.errno in _MACHINE:
-        raise OSError(error.errno, os.strerror(error.errno or 0)) from error
+    if is_machine_error(error):
+        raise OSError(error.errno, error.strerror) from error

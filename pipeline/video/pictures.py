@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from pipeline.files import written_aside
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -43,9 +45,16 @@ def contact_sheet(pictures: Sequence[Picture] | Picture, *, columns: int) -> Pic
     return sheet.swapaxes(1, 2).reshape(rows * height, columns * width, 3)
 
 
+def write_picture(path: Path, picture: Picture) -> None:
+    """A picture of the kind that the suffix says; OpenCV's own writer is silent on a full disk."""
+    with written_aside(path) as aside:
+        aside.write_bytes(bytes(cv2.imencode(path.suffix, picture)[1]))
+
+
 def write_animation(path: Path, pictures: Sequence[Picture] | Picture, *, fps: float) -> None:
     """An endless animation; the suffix says which kind (.gif, .webp, .png)."""
     animation = cv2.Animation()
     animation.frames = list(pictures)
     animation.durations = [round(1000 / fps)] * len(pictures)
-    cv2.imwriteanimation(str(path), animation)
+    if not cv2.imwriteanimation(str(path), animation):
+        raise OSError(f"{path} could not be written; look for free space and the right to write")

@@ -1,3 +1,4 @@
+import errno
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ import pytest
 
 from pipeline.dataset import inspection
 from pipeline.dataset.inspection import inspect
+from pipeline.errors import ClipError
 
 
 @pytest.fixture
@@ -83,3 +85,15 @@ def test_a_clip_that_crashes_the_decoder_is_named_and_the_others_are_done(paths,
 
 def test_nothing_to_inspect(tmp_path):
     assert inspect([], tmp_path, workers=1) == []
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EMFILE])
+def test_what_the_machine_lacks_is_no_finding_about_a_clip(paths, tmp_path, monkeypatch, number):
+    def failing(path):
+        raise ClipError("it cannot be opened") from OSError(number, "the machine's")
+
+    monkeypatch.setattr(inspection, "probe", failing)
+    with pytest.raises(ClipError):
+        inspect(paths[:1], tmp_path / "cache", workers=1)
+    assert not list((tmp_path / "cache").rglob("*.json"))

@@ -1,3 +1,4 @@
+import errno
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.errors import ClipError
 from pipeline.files import code_files
 from pipeline.shards import build
 from pipeline.shards.build import FORMATS, build_shards, place_shards, plan_shards, shard_of
@@ -173,3 +175,12 @@ def test_all_code_that_makes_the_bytes_is_in_the_key():
     keyed = {f"pipeline.{path.parent.name}.{path.stem}" for path in code_files(build.__name__)}
     assert loaded - {"pipeline.shards", "pipeline.video"} <= keyed
     assert "tensorflow" not in run.stdout.split()
+
+
+def test_a_full_disk_fails_the_shard_and_no_clip(clips, how, tmp_path, monkeypatch):
+    def failing(clip, settings):
+        raise ClipError("decoding stops") from OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(build, "extract_clip", failing)
+    with pytest.raises(ClipError):
+        make(clips, how, tmp_path / "made")

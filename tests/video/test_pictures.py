@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.video.pictures import contact_sheet, flow_colours, write_animation
+from pipeline.video.pictures import contact_sheet, flow_colours, write_animation, write_picture
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,16 @@ def test_an_animation_has_as_many_pictures(tmp_path):
     found, animation = cv2.imreadanimation(str(tmp_path / "clip.gif"))
     assert found
     assert len(animation.frames) == 3
+
+
+def test_a_picture_is_of_the_kind_that_its_suffix_says(tmp_path):
+    picture = np.full((4, 6, 3), (10, 20, 30), np.uint8)
+    write_picture(tmp_path / "a.png", picture)
+    assert (cv2.imread(str(tmp_path / "a.png")) == picture).all()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_an_animation_that_cannot_be_written_is_an_error(tmp_path):
+    (tmp_path / "taken.gif").mkdir()
+    with pytest.raises(OSError, match="could not be written"):
+        write_animation(tmp_path / "taken.gif", np.zeros((1, 8, 8, 3), np.uint8), fps=8)
