@@ -30,7 +30,7 @@ NOISE = 4096  # bytes behind the end that are too many, and too random, for a de
 TOLERATED = 0.02  # share of the stated frames that may be missing: some writers count too many
 
 
-def demand_video(file: IO[bytes]) -> str:
+def container_kind(file: IO[bytes]) -> str:
     """The kind of container, from its first bytes; a ClipError if it is none that is known."""
     start = file.read(200)
     file.seek(0)
@@ -42,13 +42,13 @@ def demand_video(file: IO[bytes]) -> str:
     raise ClipError(f"it begins like no video file: {start[:12]!r}")
 
 
-def demand_whole(path: Path) -> None:
+def validate_container(path: Path) -> None:
     """Refuse, with a ClipError, a file that is not a video or that lacks coded frames."""
     with path.open("rb") as file:
-        kind = demand_video(file)
+        kind = container_kind(file)
         size = os.fstat(file.fileno()).st_size
         if kind == "avi":
-            _AviWalk(file, size).demand_whole()
+            _AviWalk(file, size).validate_container()
         elif kind == "mp4":
             _demand_whole_mp4(file, size)
         elif kind == "matroska":
@@ -64,7 +64,7 @@ class _AviWalk:
         self._streams = 0
         self._video, self._stated, self._found = -1, 0, 0
 
-    def demand_whole(self) -> None:
+    def validate_container(self) -> None:
         position = 0
         while position < self._size:
             position = self._step(position)

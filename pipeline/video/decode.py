@@ -25,7 +25,7 @@ from pipeline.errors import ClipError
 from pipeline.files import is_machine_error
 from pipeline.video.colour import Converter, Size
 from pipeline.video.colour import Picture as Picture
-from pipeline.video.container import demand_video
+from pipeline.video.container import container_kind
 from pipeline.video.deinterlace import deinterlaced
 from pipeline.video.timeline import LOOKAHEAD, Clock, Stamped, present
 
@@ -201,7 +201,7 @@ def open_video(path: Path) -> Iterator[Video]:
     """Open the video at `path`; a ClipError says why it cannot be."""
     # As a file, not by name: names are bytes, and may look like a protocol (`rec:1.mp4`).
     with open_file(path) as file:
-        demand_video(file)
+        container_kind(file)
         with blaming_the_file("it cannot be opened as a video"):
             container = av.open(file, "r", metadata_errors="replace")
         with container:

@@ -6,7 +6,7 @@ from pathlib import Path
 from av.video.frame import VideoFrame
 
 from pipeline.errors import ClipError
-from pipeline.video.container import demand_whole
+from pipeline.video.container import validate_container
 from pipeline.video.decode import TimedFrame, Video, open_video
 
 MIN_SIDE = 16  # pixels
@@ -30,7 +30,7 @@ class Probe:
 
 def probe(path: Path) -> Probe:
     """Decode all of `path`; a ClipError says why it cannot be used, or what of it is lost."""
-    demand_whole(path)
+    validate_container(path)
     with open_video(path) as video:
         frames, width, height = 0, 0, 0
         for shown in video.frames():

@@ -17,7 +17,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 
 from pipeline.errors import ClipError
 from pipeline.video.colour import Picture
-from pipeline.video.container import demand_whole
+from pipeline.video.container import validate_container
 from pipeline.video.decode import TimedFrame, Video, blaming_the_file, open_video
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def rewrite(
     earlier. Memory does not grow with the length. Raises ClipError if `source` cannot be decoded,
     OSError if `target` cannot be written, for instance onto a full disk.
     """
-    demand_whole(source)
+    validate_container(source)
     with (
         open_video(source) as film,
         source.open("rb") as sound_file,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import ClipError
-from pipeline.video.container import demand_whole
+from pipeline.video.container import validate_container
 
 
 def chunk(name, content):
@@ -49,7 +49,7 @@ LIVE = HEAD + element(b"\x18\x53\x80\x67", element(b"\x1f\x43\xb6\x75", BLOCKS, 
 def check(tmp_path, content):
     path = tmp_path / "clip"
     path.write_bytes(content)
-    demand_whole(path)
+    validate_container(path)
 
 
 @pytest.mark.parametrize(
