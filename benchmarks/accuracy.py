@@ -17,7 +17,7 @@ from statistics import mean
 from typing import Any
 
 from benchmarks.alone import alone
-from pipeline.evaluation.contenders import Contender, paired
+from pipeline.evaluation.candidates import Candidate, compare_pairs
 from pipeline.evaluation.predictions import read_predictions
 from pipeline.models import SCRATCH
 from pipeline.params import Params, load_params
@@ -46,7 +46,7 @@ def measured(tree: Path) -> dict[str, Any]:
     params = load_params(tree / "params.yaml")
     rows = [Row(**row) for row in _read(tree / RESULTS / "comparison.json")]
     summary = _read(tree / RESULTS / "summary.json")
-    seeds = by_contender(params, rows)
+    seeds = by_candidate(params, rows)
     by_name = defaultdict(list)
     for row in rows:
         by_name[_name(row)].append(row)
@@ -54,29 +54,29 @@ def measured(tree: Path) -> dict[str, Any]:
     return {
         **{key: getattr(first, key) for key in ("split", "classes", "test_clips", "test_groups")},
         **{key: getattr(first, key) for key in ("hardware", "precision")},
-        "contenders": [
+        "candidates": [
             each | _costs(by_name[each["name"]]) | _apart(tree, params, seeds.get(each["name"]))
-            for each in summary["contenders"]
+            for each in summary["candidates"]
         ],
         "paired": summary["paired"],
         "controls": [_controlled(tree, name, models) for name, models in seeds.items()],
         "lengths": [each for name in seeds if (each := _at_lengths(name, by_name[name]))],
-        "bars": bars(summary["contenders"], by_name),
+        "bars": bars(summary["candidates"], by_name),
         "rows": [asdict(row) for row in rows],
     }
 
 
-def by_contender(params: Params, rows: list[Row]) -> dict[str, dict[int, str]]:
-    """Contender → seed → model, for those that are one model a seed; compare keeps this order."""
+def by_candidate(params: Params, rows: list[Row]) -> dict[str, dict[int, str]]:
+    """Candidate → seed → model, for those that are one model a seed; compare keeps this order."""
     found: dict[str, dict[int, str]] = defaultdict(dict)
     for model, row in zip(params.models, rows, strict=False):
         found[_name(row)][row.seed] = model
     return dict(found)
 
 
-def bars(contenders: list[dict[str, Any]], by_name: dict[str, list[Row]]) -> dict[str, Any]:
+def bars(candidates: list[dict[str, Any]], by_name: dict[str, list[Row]]) -> dict[str, Any]:
     """What was to be shown, and whether it is: on these clips."""
-    means = {each["name"]: each["mean"] for each in contenders}
+    means = {each["name"]: each["mean"] for each in candidates}
 
     def those(stream: str, *, pretrained: bool) -> dict[str, float]:
         return {
@@ -112,13 +112,13 @@ def cost(model: Path, windows: int) -> dict[str, float]:
 
 
 def markdown(result: dict[str, Any]) -> str:
-    """The contenders as a table for README, best first."""
+    """The candidates as a table for README, best first."""
     head = (
         "| network | stream | seeds | video accuracy: mean (range) | 95 % interval of the mean "
         "| parameters | size | training | GFLOPs | latency a clip | peak memory |\n"
         f"|{' --- |' * 11}\n"
     )
-    ordered = sorted(result["contenders"], key=lambda each: each["mean"], reverse=True)
+    ordered = sorted(result["candidates"], key=lambda each: each["mean"], reverse=True)
     threads = " or ".join(str(count) for count in sorted({r["threads"] for r in result["rows"]}))
     caption = (
         f"\n{result['test_clips']} test clips of {result['test_groups']} groups in "
@@ -154,7 +154,7 @@ def _name(row: Row) -> str:
 
 
 def _costs(seeds: list[Row]) -> dict[str, float]:
-    """What a model of the contender costs; times are means over its seeds."""
+    """What a model of the candidate costs; times are means over its seeds."""
     return {
         "parameters": seeds[0].parameters,
         "size_bytes": seeds[0].size_bytes,
@@ -176,12 +176,12 @@ def _apart(tree: Path, params: Params, models: dict[int, str] | None) -> dict[st
 def _controlled(tree: Path, name: str, models: dict[int, str]) -> dict[str, Any]:
     """Accuracies on one window a clip, over all seeds; p: of having lost that much by chance."""
     shown = {
-        control: Contender(control, {s: _control(tree, m, control) for s, m in models.items()})
+        control: Candidate(control, {s: _control(tree, m, control) for s, m in models.items()})
         for control in ("ordered", "still", "shuffled")
     }
     ordered, *others = shown.values()
-    tests = {other.name: paired([ordered, other])[0].p for other in others}
-    shares = {control: float(each.right.mean()) for control, each in shown.items()}
+    tests = {other.name: compare_pairs([ordered, other])[0].p for other in others}
+    shares = {control: float(each.correct.mean()) for control, each in shown.items()}
     return {"name": name, **shares, "p": tests}
 
 

@@ -32,7 +32,7 @@ def shards() -> Figure:
 
 def accuracy(measured: dict[str, Any]) -> Figure:
     """Who is how often right, with seeds and intervals; what time and longer windows bring."""
-    ordered = sorted(measured["contenders"], key=lambda each: each["mean"])
+    ordered = sorted(measured["candidates"], key=lambda each: each["mean"])
     drawing = Figure(figsize=(12, 1.6 + 0.3 * len(ordered)), layout="constrained")
     left, middle, right = drawing.subplots(1, 3)
     _standing(left, ordered, measured["rows"])
@@ -45,16 +45,16 @@ def _read(name: str) -> Any:
     return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
 
 
-def _standing(panel: Axes, contenders: list[dict[str, Any]], rows: list[dict[str, Any]]) -> None:
+def _standing(panel: Axes, candidates: list[dict[str, Any]], rows: list[dict[str, Any]]) -> None:
     """The mean of the seeds with its interval over groups; a small dot a seed."""
-    for place, each in enumerate(contenders):
+    for place, each in enumerate(candidates):
         low, high = each["ci95"]
         panel.plot([100 * low, 100 * high], [place, place], color="#4477aa", linewidth=1.5)
         panel.plot(100 * each["mean"], place, "o", color="#4477aa")
         network, _, stream = each["name"].rstrip(")").partition(" (")
         seeds = [100 * row["video_accuracy"] for row in rows if _belongs(row, network, stream)]
         panel.plot(seeds, [place] * len(seeds), "|", color="black", markersize=9)
-    panel.set_yticks(range(len(contenders)), [each["name"] for each in contenders])
+    panel.set_yticks(range(len(candidates)), [each["name"] for each in candidates])
     panel.axvline(90, color="#999999", linewidth=0.8, linestyle="--")
     panel.set(title="videos right (bars: seeds)", xlabel="%")
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
-from pipeline.evaluation.contenders import Pair
+from pipeline.evaluation.candidates import Pair
 from pipeline.models import ARCHITECTURES, SCRATCH
+from pipeline.report.candidates import LEVEL
 from pipeline.report.comparison import Row
-from pipeline.report.contenders import LEVEL
 from pipeline.report.html import Section, paragraph, table
 
 KINDS = {name: each.kind for name, each in ARCHITECTURES.items()}

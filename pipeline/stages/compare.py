@@ -8,7 +8,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.evaluation.contenders import Contender, Pair, Summary, paired, summarized
+from pipeline.evaluation.candidates import Candidate, Pair, Summary, compare_pairs, summarize
 from pipeline.evaluation.mistakes import confused_pairs, most_mistaken
 from pipeline.evaluation.predictions import (
     Predictions,
@@ -20,6 +20,7 @@ from pipeline.evaluation.predictions import (
 from pipeline.evaluation.statistics import group_interval
 from pipeline.models import SCRATCH
 from pipeline.paths import EVALUATE, EXPLORE, GALLERY, RESULTS, SHARDS, TRAIN
+from pipeline.report import candidates as report_candidates
 from pipeline.report import (
     comparison,
     data_part,
@@ -29,7 +30,6 @@ from pipeline.report import (
     tradeoffs,
     understanding,
 )
-from pipeline.report import contenders as report_contenders
 from pipeline.report.comparison import Row
 from pipeline.report.curves import read_history
 from pipeline.report.exploration import strip
@@ -49,14 +49,14 @@ def run(params: Params) -> None:
     """Write results/comparison.{json,csv,md,png}, summary.json and report.html."""
     judged = [[name] for name in params.models] + _fusions(params)
     rows = [_row(params, names) for names in judged]
-    contenders = _contenders(rows, judged)
-    summaries = [summarized(each) for each in contenders]
-    pairs = paired(contenders)
+    candidates = _candidates(rows, judged)
+    summaries = [summarize(each) for each in candidates]
+    pairs = compare_pairs(candidates)
     RESULTS.mkdir(exist_ok=True)
     comparison.write_json(RESULTS / "comparison.json", rows)
     comparison.write_csv(RESULTS / "comparison.csv", rows)
-    report_contenders.write_json(RESULTS / "summary.json", summaries, pairs)
-    table = comparison.markdown(rows) + report_contenders.markdown(summaries)
+    report_candidates.write_json(RESULTS / "summary.json", summaries, pairs)
+    table = comparison.markdown(rows) + report_candidates.markdown(summaries)
     (RESULTS / "comparison.md").write_text(table, encoding="utf-8")
     comparison.figure(rows).savefig(RESULTS / "comparison.png", dpi=120)
     report = _report(list(params.models), rows, summaries, pairs)
@@ -64,7 +64,7 @@ def run(params: Params) -> None:
     log.info("wrote %s and report.html\n\n%s", RESULTS / "comparison.md", table)
 
 
-def _contenders(rows: list[Row], judged: list[list[str]]) -> list[Contender]:
+def _candidates(rows: list[Row], judged: list[list[str]]) -> list[Candidate]:
     """Rows that differ in nothing but the seed, together."""
     videos: dict[str, dict[int, Predictions]] = defaultdict(dict)
     for row, names in zip(rows, judged, strict=True):
@@ -72,14 +72,14 @@ def _contenders(rows: list[Row], judged: list[list[str]]) -> list[Contender]:
         if row.seed in videos[name]:  # they differ in more: each stands for itself
             name = "+".join(names)
         videos[name][row.seed] = _answers(names).by_clip()
-    return [Contender(name, seeds) for name, seeds in videos.items()]
+    return [Candidate(name, seeds) for name, seeds in videos.items()]
 
 
 def _report(models: list[str], rows: list[Row], summaries: list[Summary], pairs: list[Pair]) -> str:
     """The page on models and data; the figure is the one just written."""
     picture = (RESULTS / "comparison.png").read_bytes()
     judged = [_judged(name) for name in models]
-    tested = report_contenders.section(summaries, pairs)
+    tested = report_candidates.section(summaries, pairs)
     return html.page(
         "Which architecture suits these clips?",
         lead=f"{models_part.lead(rows)} The data: {data_part.lead(EXPLORE)}",

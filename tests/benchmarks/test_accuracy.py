@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from benchmarks import accuracy, charts
-from pipeline.evaluation.contenders import Contender, paired, summarized
+from pipeline.evaluation.candidates import Candidate, compare_pairs, summarize
 from pipeline.evaluation.predictions import Predictions, write_predictions
-from pipeline.report.contenders import write_json
+from pipeline.report.candidates import write_json
 from tests.conftest import ROOT
 from tests.report.example import CSN
 
@@ -44,14 +44,14 @@ def tree(tmp_path):
     rows.append(replace(CSN, stream="rgb+flow", video_accuracy=1.0))
     (tmp_path / "results").mkdir()
     (tmp_path / "results/comparison.json").write_text(json.dumps([asdict(row) for row in rows]))
-    contenders = [
-        Contender("csn (rgb)", {0: videos(20), 1: videos(18)}),
-        Contender("csn (flow)", {0: videos(10)}),
-        Contender("vgg_lstm, pretrained (rgb)", {0: videos(19)}),
-        Contender("csn (rgb+flow)", {0: videos(20)}),
+    candidates = [
+        Candidate("csn (rgb)", {0: videos(20), 1: videos(18)}),
+        Candidate("csn (flow)", {0: videos(10)}),
+        Candidate("vgg_lstm, pretrained (rgb)", {0: videos(19)}),
+        Candidate("csn (rgb+flow)", {0: videos(20)}),
     ]
-    summaries = [summarized(each) for each in contenders]
-    write_json(tmp_path / "results/summary.json", summaries, paired(contenders))
+    summaries = [summarize(each) for each in candidates]
+    write_json(tmp_path / "results/summary.json", summaries, compare_pairs(candidates))
     for name in MODELS:
         folder = tmp_path / "data/evaluate" / name / "controls"
         folder.mkdir(parents=True)
@@ -67,15 +67,15 @@ def result(tree, monkeypatch):
     return accuracy.measured(tree)
 
 
-def test_seeds_are_one_contender_and_a_fusion_is_no_single_model(tree, result):
-    assert [(each["name"], each["seeds"]) for each in result["contenders"]] == [
+def test_seeds_are_one_candidate_and_a_fusion_is_no_single_model(tree, result):
+    assert [(each["name"], each["seeds"]) for each in result["candidates"]] == [
         ("csn (rgb)", [0, 1]),
         ("csn (flow)", [0]),
         ("vgg_lstm, pretrained (rgb)", [0]),
         ("csn (rgb+flow)", [0]),
     ]
-    assert "peak_mib" in result["contenders"][0]
-    assert "peak_mib" not in result["contenders"][-1]
+    assert "peak_mib" in result["candidates"][0]
+    assert "peak_mib" not in result["candidates"][-1]
     assert len(result["paired"]) == 6
 
 
@@ -102,7 +102,7 @@ def test_lengths_hold_that_of_training_too_as_means_over_seeds(result):
     assert csn["frames"]["16"] == {"seconds": 4.0} | LENGTHS["16"]
 
 
-def test_the_table_and_the_chart_show_every_contender(result):
+def test_the_table_and_the_chart_show_every_candidate(result):
     table = accuracy.markdown(result).splitlines()
     assert table[2].startswith("| csn | rgb+flow | 1 | 100.0 % (100.0 – 100.0) |")
     assert "| csn | rgb | 2 | 95.0 % (90.0 – 100.0) |" in "\n".join(table)

@@ -57,12 +57,17 @@ def test_models_are_judged_without_time_and_at_other_lengths_too(project, first_
             assert 0 <= row[f"{control}_accuracy"] <= 1
     assert [list(row["lengths"] or []) for row in rows] == [["6"], ["6"], []]
     summary = json.loads((project.folder / "results/summary.json").read_text())
-    assert len(summary["contenders"]) == len(summary["paired"]) == 3
+    assert len(summary["candidates"]) == len(summary["paired"]) == 3
 
 
-def test_the_report_shows_who_beats_whom_and_single_clips(project, first_run):
+def test_the_report_has_differences_between_candidates_and_single_clips(project, first_run):
     report = (project.folder / "results/report.html").read_text()
-    for heading in ("Who beats whom", "What they make of time", "Mistaken most", "Where they look"):
+    for heading in (
+        "Differences between candidates",
+        "What they make of time",
+        "Mistaken most",
+        "Where they look",
+    ):
         assert f"<h2>{heading}</h2>" in report
 
 

@@ -5,7 +5,7 @@ from itertools import combinations
 
 import pytest
 
-from pipeline.evaluation.contenders import Pair
+from pipeline.evaluation.candidates import Pair
 from pipeline.report import tradeoffs
 from pipeline.report.tradeoffs import claims
 from tests.report.example import CSN

@@ -1,7 +1,7 @@
-"""Who is better by more than chance: seeds taken together, and every two tested against each other.
+"""Candidates: the seeds of a network aggregated, and every pair of candidates tested.
 
-Models that differ in nothing but the seed are one contender, as right about a clip as the share of
-its seeds that are.
+Models that differ only in the seed are one candidate; on each clip it scores the share of its seeds
+that are correct.
 """
 
 from collections.abc import Sequence
@@ -15,23 +15,23 @@ from pipeline.evaluation.statistics import group_interval, paired_permutation_te
 
 
 @dataclass(frozen=True)
-class Contender:
-    """The seeds of one network on one stream, and what each said of the same clips."""
+class Candidate:
+    """One network on one stream: the predictions of each seed for the same clips."""
 
     name: str
     videos: dict[int, Predictions]
 
     @property
-    def right(self) -> np.ndarray:
-        """The share of seeds that are right about each clip, float64 [clips]."""
+    def correct(self) -> np.ndarray:
+        """The share of seeds that are correct on each clip, float64 [clips]."""
         return np.asarray(np.mean([each.correct for each in self.videos.values()], axis=0))
 
     @property
     def clips(self) -> np.ndarray:
-        """The clips' names; a ValueError tells of seeds that were tested on others."""
+        """The clips' names; ValueError if the seeds were evaluated on different clips."""
         first, *others = self.videos.values()
         if not all(np.array_equal(first.clips, each.clips) for each in others):
-            raise ValueError(f"the seeds of {self.name} were tested on different clips")
+            raise ValueError(f"the seeds of {self.name} were evaluated on different clips")
         return first.clips
 
     @property
@@ -42,7 +42,7 @@ class Contender:
 
 @dataclass(frozen=True)
 class Summary:
-    """Video accuracy of a contender: over its seeds, and over groups for the seeds' mean."""
+    """Video accuracy of a candidate over its seeds; `ci95` is of their mean, over groups."""
 
     name: str
     seeds: tuple[int, ...]
@@ -54,7 +54,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class Pair:
-    """By how much `one` is ahead of `other` in video accuracy, and how often chance does that."""
+    """Video accuracy of `one` minus that of `other`, and the p-value of the paired test."""
 
     one: str
     other: str
@@ -62,28 +62,28 @@ class Pair:
     p: float
 
 
-def summarized(contender: Contender) -> Summary:
+def summarize(candidate: Candidate) -> Summary:
     """Mean and range over the seeds; the interval is over groups, of the mean."""
-    accuracies = [each.accuracy for each in contender.videos.values()]
+    accuracies = [each.accuracy for each in candidate.videos.values()]
     return Summary(
-        name=contender.name,
-        seeds=tuple(contender.videos),
+        name=candidate.name,
+        seeds=tuple(candidate.videos),
         mean=float(np.mean(accuracies)),
         lowest=min(accuracies),
         highest=max(accuracies),
-        ci95=group_interval(contender.right, groups=contender.groups),
+        ci95=group_interval(candidate.correct, groups=candidate.groups),
     )
 
 
-def paired(contenders: Sequence[Contender]) -> list[Pair]:
-    """Every two, once: a two-sided permutation test over the test groups."""
-    return [_pair(one, other) for one, other in combinations(contenders, 2)]
+def compare_pairs(candidates: Sequence[Candidate]) -> list[Pair]:
+    """Test every pair once: a two-sided permutation test over the test groups."""
+    return [_pair(one, other) for one, other in combinations(candidates, 2)]
 
 
-def _pair(one: Contender, other: Contender) -> Pair:
+def _pair(one: Candidate, other: Candidate) -> Pair:
     if not np.array_equal(one.clips, other.clips):
-        raise ValueError(f"{one.name} and {other.name} were tested on different clips")
-    lead = one.right - other.right
+        raise ValueError(f"{one.name} and {other.name} were evaluated on different clips")
+    lead = one.correct - other.correct
     _, rows = np.unique(one.groups, return_inverse=True)
     by_group = np.bincount(rows, weights=lead)
     return Pair(one.name, other.name, float(lead.mean()), paired_permutation_test(by_group))

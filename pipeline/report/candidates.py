@@ -1,28 +1,28 @@
-"""The comparison of contenders: what their seeds came to, and who beats whom."""
+"""The comparison of candidates: accuracy over seeds, and paired tests."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from pipeline.evaluation.contenders import Pair, Summary
+from pipeline.evaluation.candidates import Pair, Summary
 from pipeline.report.html import Section, paragraph, table
 
-LEVEL = 0.05  # a difference that chance brings less often is called one
+LEVEL = 0.05  # of significance
 _HEAD = ("network", "seeds", "mean video accuracy", "95 % interval", "lowest", "highest")
 
 
 def write_json(path: Path, summaries: Sequence[Summary], pairs: Sequence[Pair]) -> None:
     """Write both as one document."""
     document = {
-        "contenders": [asdict(each) for each in summaries],
+        "candidates": [asdict(each) for each in summaries],
         "paired": [asdict(each) for each in pairs],
     }
     path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
 def markdown(summaries: Sequence[Summary]) -> str:
-    """Seeds taken together, best first; empty where nobody has more than one."""
+    """A table of candidates, best first; empty where none has more than one seed."""
     if not _has_seeds(summaries):
         return ""
     lines = [_HEAD, ["---"] * len(_HEAD), *map(_cells, _ranked(summaries))]
@@ -30,19 +30,19 @@ def markdown(summaries: Sequence[Summary]) -> str:
 
 
 def section(summaries: Sequence[Summary], pairs: Sequence[Pair]) -> Section | None:
-    """Seeds, where somebody has more than one, and the matrix of differences; None for one row."""
+    """The matrix of differences, and the seeds if any candidate has several; None for one row."""
     if not pairs:
         return None
     names = [each.name for each in _ranked(summaries)]
     blocks = [paragraph(_verdict(pairs)), _matrix(names, pairs)]
     if _has_seeds(summaries):
         blocks += [paragraph(_SEEDS), table(_HEAD, map(_cells, _ranked(summaries)))]
-    return Section("Who beats whom", tuple(blocks))
+    return Section("Differences between candidates", tuple(blocks))
 
 
 _SEEDS = (
-    "Trainings that differ in nothing but the seed, taken together. Lowest and highest are single "
-    "seeds; the interval draws whole test groups anew, for the mean of the seeds."
+    "Models that differ only in the seed, aggregated. Lowest and highest are single seeds; the "
+    "interval is of the seeds' mean, with test groups as the independent units."
 )
 
 
@@ -63,16 +63,15 @@ def _cells(summary: Summary) -> tuple[str, ...]:
 
 def _verdict(pairs: Sequence[Pair]) -> str:
     found = [_ahead(pair) for pair in pairs if pair.p < LEVEL]
-    beyond = (
-        f"Beyond chance (p < {LEVEL}): {'; '.join(found)}."
+    significant = (
+        f"Significant (p < {LEVEL}): {'; '.join(found)}."
         if found
-        else (f"No difference is beyond chance: none has p < {LEVEL}.")
+        else f"No difference is significant: none has p < {LEVEL}."
     )
     return (
-        f"{beyond} In each cell, by how many points the row is ahead of the column, and p of a "
-        f"paired test: how often chance brings as large a lead of either, where both swap places "
-        f"in whole test groups. Of the {len(pairs)} pairs, one in twenty would fall below {LEVEL} "
-        "were all equally good."
+        f"{significant} Each cell is the row's video accuracy minus the column's, in points, with "
+        "the p-value of a two-sided paired permutation test over test groups. If all candidates "
+        f"were equal, {LEVEL:.0%} of the {len(pairs)} pairs would be below {LEVEL} by chance."
     )
 
 
@@ -85,7 +84,7 @@ def _matrix(names: Sequence[str], pairs: Sequence[Pair]) -> str:
     leads = {(pair.one, pair.other): (pair.difference, pair.p) for pair in pairs}
     leads |= {(pair.other, pair.one): (-pair.difference, pair.p) for pair in pairs}
     rows = [(one, *(_lead(leads.get((one, other))) for other in names)) for one in names]
-    return table(("ahead of", *names), rows)
+    return table(("difference to", *names), rows)
 
 
 def _lead(found: tuple[float, float] | None) -> str:
