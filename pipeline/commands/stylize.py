@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 
-from pipeline.dataset.names import is_video, visible_files
+from pipeline.dataset.names import is_video, path_text, visible_files
 from pipeline.errors import PipelineError, StyleError
 from pipeline.files import is_disk_full, progress_bar, written_aside
 from pipeline.paths import STATE, STYLE
@@ -53,7 +53,9 @@ def run(
     files = _files(source, target)
     stylize_file, _ = file_stylizer(params, method, style, preview=preview)
     failed = [
-        original.name for original, result in files if failure(stylize_file, original, result)
+        path_text(original.name)
+        for original, result in files
+        if failure(stylize_file, original, result)
     ]
     if failed:
         raise StyleError(f"{len(failed)} of {len(files)} were not stylized: {', '.join(failed)}")
@@ -71,7 +73,7 @@ def failure(stylize_file: StylizeFile, original: Path, result: Path) -> str | No
             raise
         expected = isinstance(error, PipelineError | OSError)
         reason = str(error) if expected else f"{type(error).__name__}: {error}"
-        log.error("%s: %s", original, reason, exc_info=not expected)  # noqa: TRY400
+        log.error("%s: %s", path_text(original), reason, exc_info=not expected)  # noqa: TRY400
         return reason
     return None
 

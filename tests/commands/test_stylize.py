@@ -1,5 +1,7 @@
 """The command as people call it: files, folders, pictures, and what goes wrong."""
 
+import errno
+import os
 from pathlib import Path
 
 import cv2
@@ -78,6 +80,82 @@ def test_a_folder_is_done_but_for_its_broken_videos(film, tmp_path, stylized, ca
     assert "cut.avi: it is cut off" in caplog.text
     made = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
     assert made == [tmp_path / "out" / "deep" / "good.mp4"]
+
+
+@pytest.fixture
+def folder(film, tmp_path):
+    """Three videos and a picture; `b.avi` is to fail."""
+    for name in ("a.avi", "b.avi", "c.avi"):
+        film(tmp_path / "in" / name, frames=2)
+    cv2.imwrite(str(tmp_path / "in" / "d.png"), np.full((20, 30, 3), 90, np.uint8))
+    return tmp_path / "in"
+
+
+def fail_at_b(monkeypatch, error):
+    original = stylize._video
+
+    def video(source, *rest):
+        if source.name == "b.avi":
+            raise error
+        original(source, *rest)
+
+    monkeypatch.setattr(stylize, "_video", video)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("frames differ in size"),
+        PermissionError(errno.EACCES, "Permission denied"),
+        MemoryError(),
+        KeyError("key"),
+    ],
+)
+def test_whatever_exception_one_file_causes_the_rest_is_done(
+    folder, tmp_path, stylized, monkeypatch, caplog, error
+):
+    fail_at_b(monkeypatch, error)
+    with pytest.raises(StyleError, match=r"1 of 4 were not stylized: b\.avi"):
+        stylized(folder, tmp_path / "out")
+    assert sorted(each.name for each in (tmp_path / "out").iterdir()) == ["a.mp4", "c.mp4", "d.png"]
+    assert str(error) in caplog.text
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left"), KeyboardInterrupt()])
+def test_a_full_disk_or_an_interrupt_stops_the_folder(
+    folder, tmp_path, stylized, monkeypatch, error
+):
+    fail_at_b(monkeypatch, error)
+    with pytest.raises(type(error)):
+        stylized(folder, tmp_path / "out")
+    assert [each.name for each in (tmp_path / "out").iterdir()] == ["a.mp4"]
+
+
+def test_hidden_files_of_a_folder_are_ignored(folder, tmp_path, stylized):
+    for name in ("._a.avi", "__MACOSX/d.png", ".trash/b.avi"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(b"noise")
+    stylized(folder, tmp_path / "out")
+    assert len(list((tmp_path / "out").rglob("*"))) == 4
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9", b"cafe\xcc\x81", b"two\nlines", "映画".encode()])
+def test_names_of_a_folder_are_kept_byte_by_byte(film, tmp_path, stylized, name):
+    path = film(tmp_path / "in" / "a.avi", frames=2)
+    path.rename(path.with_name(os.fsdecode(name) + ".avi"))
+    stylized(tmp_path / "in", tmp_path / "out")
+    assert os.listdir(os.fsencode(tmp_path / "out")) == [name + b".mp4"]  # noqa: PTH208
+
+
+def test_a_folder_with_a_file_that_failed_ends_with_status_1(
+    folder, tmp_path, style, monkeypatch, caplog
+):
+    monkeypatch.setattr(stylize, "_stylizer", lambda *_: (Negative(None, None), []))
+    monkeypatch.chdir(ROOT)
+    fail_at_b(monkeypatch, ValueError("frames differ in size"))
+    source, target = str(folder), str(tmp_path / "out")
+    assert main(["stylize", source, target, "--style", str(style)]) == 1
+    assert caplog.messages[-1] == "1 of 4 were not stylized: b.avi"
 
 
 def test_a_video_that_is_done_is_left_alone_until_a_setting_changes(film, tmp_path, stylized):
