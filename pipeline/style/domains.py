@@ -1,20 +1,22 @@
 """The pictures that a style network learns from, and those held out to evaluate it."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
 
-import av
 import numpy as np
 
 from pipeline.dataset.names import is_video, visible_files
-from pipeline.errors import StyleError
+from pipeline.errors import ClipError, StyleError
 from pipeline.shards.parquet import read_parquet
 from pipeline.style.brush import brush_strokes
 from pipeline.style.images import PICTURE_SUFFIXES, TRAINING_SIDE, read_picture, shrink
-from pipeline.video.decode import Picture
+from pipeline.video.decode import Picture, open_video
 from pipeline.video.flow import decode_jpeg
+
+log = logging.getLogger(__name__)
 
 FRAMES_PER_CLIP = 4  # evenly spread from its start to its end
 INTERVAL = 1.0  # seconds between the frames taken from a video in a folder
@@ -45,16 +47,24 @@ def clip_frames(shards: Sequence[Path], clips: Mapping[str, bool]) -> Domain:
 
 
 def folder_pictures(folder: Path) -> Domain:
-    """The pictures, and frames of the videos, in a folder; a single file is both parts."""
+    """The pictures, and frames of the videos, in a folder; a single file is both parts.
+
+    Files of a folder that cannot be read are left out, with a warning.
+    """
     if folder.is_file():
         pictures = list(_pictures_of(folder))
         return Domain(pictures, pictures)
     files = [path for path in visible_files(folder) if _is_usable(path)]
-    if not files:
-        raise StyleError(f"{folder} holds no pictures and no videos")
-    held_out = files[HELD_OUT - 1 :: HELD_OUT] or files[-1:]
-    training = [path for path in files if path not in held_out] or files
-    return Domain(*(_subsample(_all_pictures(paths)) for paths in (training, held_out)))
+    read = [pictures for path in files if (pictures := _readable_pictures(path))]
+    if not read:
+        raise StyleError(f"{folder} holds no pictures and no videos that can be read")
+    last = min(HELD_OUT, len(read)) - 1
+    training: list[Picture] = []
+    held_out: list[Picture] = []
+    for number, pictures in enumerate(read):
+        part = held_out if number % HELD_OUT == last else training
+        part += pictures
+    return Domain(_subsample(training or held_out), _subsample(held_out))
 
 
 def with_brush_strokes(domain: Domain, *, limit: int) -> Domain:
@@ -73,8 +83,12 @@ def _is_usable(path: Path) -> bool:
     return is_video(path.name) or path.suffix.lower() in PICTURE_SUFFIXES
 
 
-def _all_pictures(paths: Sequence[Path]) -> list[Picture]:
-    return [picture for path in paths for picture in _pictures_of(path)]
+def _readable_pictures(path: Path) -> list[Picture]:
+    try:
+        return list(_pictures_of(path))
+    except StyleError as error:
+        log.warning("left out: %s", error)
+        return []
 
 
 def _pictures_of(path: Path) -> Iterator[Picture]:
@@ -82,14 +96,13 @@ def _pictures_of(path: Path) -> Iterator[Picture]:
         yield shrink(read_picture(path), TRAINING_SIDE)
         return
     try:
-        with av.open(path) as film:
+        with open_video(path) as video:
             due = 0.0
-            for frame in film.decode(video=0):
-                if (frame.time or 0.0) >= due:
+            for shown in video.frames():
+                if shown.start >= due:
                     due += INTERVAL
-                    picture = np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
-                    yield shrink(picture, TRAINING_SIDE)
-    except (av.error.FFmpegError, IndexError) as error:
+                    yield shrink(video.picture(shown.frame), TRAINING_SIDE)
+    except ClipError as error:
         raise StyleError(f"{path} cannot be read as a video: {error}") from error
 
 

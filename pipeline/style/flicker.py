@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-import av
 import numpy as np
 
 from pipeline.style.images import shrink
 from pipeline.style.temporal import SCENE_CUT, reliable_flow, to_image, warping_error
-from pipeline.video.decode import Picture
+from pipeline.video.decode import Picture, open_video
 
 
 def flicker(original: Path, stylized: Path, *, size: int) -> float | None:
@@ -34,6 +33,6 @@ def _error(before: tuple[Picture, Picture], after: tuple[Picture, Picture]) -> f
 
 
 def _frames(path: Path, size: int) -> Iterator[Picture]:
-    with av.open(path) as film:
-        for frame in film.decode(video=0):
-            yield shrink(np.asarray(frame.to_ndarray(format="bgr24"), np.uint8), size)
+    with open_video(path) as video:
+        for shown in video.frames():
+            yield shrink(video.picture(shown.frame), size)

@@ -52,10 +52,22 @@ def test_a_folder_without_pictures_is_an_error(tmp_path):
             folder_pictures(folder)
 
 
-def test_a_broken_video_is_an_error_that_names_it(tmp_path):
-    (tmp_path / "broken.avi").write_bytes(b"no video")
-    with pytest.raises(StyleError, match=r"broken\.avi cannot be read as a video"):
+def test_a_file_that_cannot_be_read_is_left_out_with_a_warning(folder, caplog):
+    (folder / "broken.avi").write_bytes(b"no video")
+    (folder / "broken.png").write_bytes(b"no picture")
+    domain = folder_pictures(folder)
+    assert brightness(domain.training + domain.held_out) == [0, 10, 20, 30, 50, 60, 70, 80, 40]
+    assert "broken.avi cannot be read as a video" in caplog.text
+    assert "broken.png cannot be read as a picture" in caplog.text
+
+
+def test_a_folder_of_broken_files_or_a_broken_file_is_an_error(tmp_path):
+    broken = tmp_path / "broken.avi"
+    broken.write_bytes(b"no video")
+    with pytest.raises(StyleError, match="that can be read"):
         folder_pictures(tmp_path)
+    with pytest.raises(StyleError, match=r"broken\.avi cannot be read as a video"):
+        folder_pictures(broken)
 
 
 def test_the_two_parts_share_no_group():

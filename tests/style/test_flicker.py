@@ -40,6 +40,13 @@ def test_it_is_measured_at_the_size_given(original, monkeypatch):
     assert set(seen) == {(32, 48, 3)}
 
 
+def test_a_rotated_original_is_measured_upright(shared, tmp_path):
+    original, result = shared / "reports/rotated_90.mp4", tmp_path / "stylized.mp4"
+    rewrite(original, result, lambda frames: (255 - frame for frame in frames))
+    upright = flicker(result, result, size=96)
+    assert flicker(original, result, size=96) == pytest.approx(upright, rel=0.1)
+
+
 def test_a_video_of_scene_cuts_alone_has_no_value(tmp_path):
     path = tmp_path / "cuts.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (96, 64))
