@@ -29,6 +29,10 @@ $(VENV)/.installed: requirements.txt
 	@touch $@
 
 repro: setup ## run the whole pipeline, bring MLflow up to date, print the table
+	@# A copy without git, such as GitHub's "Download ZIP": DVC must be told.
+	@if git rev-parse --git-dir >/dev/null 2>&1; then \
+	  ! grep -qs no_scm .dvc/config.local || dvc config --local --unset core.no_scm; \
+	else dvc config --local core.no_scm true; fi
 	dvc repro
 	@python -m pipeline track
 	@cat results/comparison.md

@@ -14,9 +14,10 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from pipeline.errors import PipelineError
+from pipeline.errors import ParamsError, PipelineError
 from pipeline.files import DiskFullError, is_disk_full
 from pipeline.params import load_params
+from pipeline.paths import RESULTS
 
 INTERRUPTED = 130  # the exit status of a program that Ctrl-C ended
 
@@ -78,9 +79,20 @@ def _settings(
 
 def _run(module: str, **given: Any) -> Any:
     """What `run` of the module makes of params.yaml and the arguments."""
+    if module.startswith("stages."):
+        _require_folders_that_dvc_can_track()
     with _quiet_start():
         run = importlib.import_module(f"pipeline.{module}").run
     return run(load_params(Path("params.yaml")), **given)
+
+
+def _require_folders_that_dvc_can_track() -> None:
+    for folder in (Path("data"), RESULTS):
+        if folder.is_symlink():
+            raise ParamsError(
+                f"{folder} is a link to {folder.resolve()}, and DVC tracks nothing behind a link; "
+                "remove it and put DVC's cache on that disk: docs/real-data.md, 'A larger disk'"
+            )
 
 
 @contextmanager

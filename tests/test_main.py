@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -102,3 +103,18 @@ def test_tensorflow_s_noise_is_shown_only_on_request(options, quiet):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1
     assert (done.stderr.count("\n") == 1) == quiet, done.stderr
+
+
+@pytest.mark.parametrize("folder", ["data", "results"])
+def test_a_folder_that_is_a_link_is_refused_before_a_stage_runs(
+    folder, tmp_path, monkeypatch, caplog
+):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / folder).symlink_to(tmp_path / "disk")
+    shutil.copy(ROOT / "params.yaml", tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    assert main(["snapshot"]) == 1
+    assert f"{folder} is a link to {tmp_path / 'disk'}" in caplog.text
+    assert "### A larger disk" in (ROOT / "docs/real-data.md").read_text(encoding="utf-8")
+    assert not list((tmp_path / "disk").iterdir())

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,9 @@ def write_history(path: Path, history: list[dict[str, float]]) -> None:
 
 
 def _git_revision() -> str:
-    """The commit that is checked out; empty outside a git checkout."""
+    """The commit that is checked out; empty outside a git checkout, or without git."""
+    if not shutil.which("git"):
+        return ""
     asked = subprocess.run(
         ["git", "rev-parse", "--verify", "-q", "HEAD"], capture_output=True, text=True, check=False
     )

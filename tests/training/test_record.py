@@ -23,3 +23,8 @@ def test_circumstances_name_the_commit_the_precision_and_the_threads(tmp_path, m
     found = circumstances(3)
     assert (found["git_revision"], found["threads"], found["precision"]) == (head, 3, "float32")
     assert circumstances(None)["threads"] == len(os.sched_getaffinity(0))
+
+
+def test_without_git_there_is_no_commit(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert circumstances(1)["git_revision"] == ""
