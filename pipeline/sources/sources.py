@@ -47,8 +47,9 @@ def open_source(dataset: Dataset, machine: Machine) -> Source:
 
         return ArchiveSource(path, dataset.classes)
     raise UnreachableError(
-        f"dataset.source is {dataset.source}: there is no such file or folder; give sample, ucf101 "
-        "or the path of a folder, zip or rar with one folder per class"
+        f"dataset.source is {dataset.source}: there is no file or folder {path.absolute()}; give "
+        "sample, ucf101 or the path of a folder, zip or rar with one folder per class (an absolute "
+        "path for `dvc exp run --queue` and `--temp`, which run in a copy of the project)"
     )
 
 

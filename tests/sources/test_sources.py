@@ -32,8 +32,20 @@ def test_each_name_means_its_source(tmp_path):
 
 
 def test_a_missing_path_is_an_error_that_says_what_can_be_given():
-    with pytest.raises(UnreachableError, match=r"nowhere: there is no such .* sample, ucf101"):
+    with pytest.raises(UnreachableError, match=r"nowhere: there is no file .* sample, ucf101"):
         opened("nowhere")
+
+
+def test_a_relative_path_in_an_experiment_s_copy_of_the_project_says_why_it_is_not_there(
+    tmp_path, monkeypatch
+):
+    copy = tmp_path / ".dvc" / "tmp" / "exps" / "copy"
+    copy.mkdir(parents=True)
+    (tmp_path / "clips").mkdir()
+    monkeypatch.chdir(copy)
+    with pytest.raises(UnreachableError, match="absolute path for `dvc exp run --queue`") as caught:
+        opened("clips")
+    assert str(copy / "clips") in str(caught.value)
 
 
 def test_the_sample_is_listed_without_being_drawn():
