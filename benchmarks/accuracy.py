@@ -1,9 +1,8 @@
 """What each network can do: run `python -m benchmarks.accuracy --data TREE` after its `dvc repro`.
 
-TREE is a work tree whose params.yaml lists the models (several seeds, streams, backbones) and, for
-the table of lengths, `evaluate.lengths`. Writes accuracy.json beside this file: seeds together,
-paired tests, what models make of time, other lengths, and what they cost; memory and latency are
-taken here, in a process for each network, so leave the machine alone for that minute.
+TREE is a work tree whose params.yaml lists the models (several seeds, streams, backbones). Writes
+accuracy.json beside this file: candidates, paired tests, controls and costs. Memory and latency are
+measured here, in one process per network, so leave the machine alone for that minute.
 """
 
 import argparse
@@ -60,7 +59,6 @@ def measured(tree: Path) -> dict[str, Any]:
         ],
         "paired": summary["paired"],
         "controls": [_controlled(tree, name, models) for name, models in seeds.items()],
-        "lengths": [each for name in seeds if (each := _at_lengths(name, by_name[name]))],
         "bars": bars(summary["candidates"], by_name),
         "rows": [asdict(row) for row in rows],
     }
@@ -187,29 +185,6 @@ def _controlled(tree: Path, name: str, models: dict[int, str]) -> dict[str, Any]
 
 def _control(tree: Path, model: str, control: str) -> Any:
     return read_predictions(tree / EVALUATE / model / "controls" / f"{control}.parquet").by_clip()
-
-
-def _at_lengths(name: str, seeds: list[Row]) -> dict[str, Any] | None:
-    """Video accuracy and latency by frames in a window, means over the seeds that were measured."""
-    every = [_lengths(row) for row in seeds if row.lengths]
-    if not every:
-        return None
-    return {
-        "name": name,
-        "frames": {
-            str(frames): {
-                "seconds": frames * (seeds[0].stride or 0),
-                **{key: mean(each[frames][key] for each in every) for key in every[0][frames]},
-            }
-            for frames in sorted(every[0])
-        },
-    }
-
-
-def _lengths(row: Row) -> dict[int, dict[str, float]]:
-    keys = ("clip_accuracy", "video_accuracy", "latency_ms")
-    own = {row.frames or 0: {key: getattr(row, key) for key in keys}}
-    return own | {int(frames): found for frames, found in (row.lengths or {}).items()}
 
 
 def _peak_mib() -> float:

@@ -16,7 +16,7 @@ def main() -> None:
     """Write shards.png and, where it was measured, accuracy.png beside this file."""
     shards().savefig(FOLDER / "shards.png", dpi=120)
     if (FOLDER / "accuracy.json").is_file():
-        accuracy(_read("accuracy")).savefig(FOLDER / "accuracy.png", dpi=120)
+        accuracy(_read("accuracy"), _read("lengths")).savefig(FOLDER / "accuracy.png", dpi=120)
 
 
 def shards() -> Figure:
@@ -30,14 +30,14 @@ def shards() -> Figure:
     return drawing
 
 
-def accuracy(measured: dict[str, Any]) -> Figure:
-    """Who is how often right, with seeds and intervals; what time and longer windows bring."""
+def accuracy(measured: dict[str, Any], lengths: list[dict[str, Any]]) -> Figure:
+    """Accuracy with seeds and intervals; under the controls; and by length of the windows."""
     ordered = sorted(measured["candidates"], key=lambda each: each["mean"])
     drawing = Figure(figsize=(12, 1.6 + 0.3 * len(ordered)), layout="constrained")
     left, middle, right = drawing.subplots(1, 3)
     _standing(left, ordered, measured["rows"])
     _controls(middle, measured["controls"])
-    _lengths(right, measured["lengths"])
+    _lengths(right, lengths)
     return drawing
 
 
@@ -56,7 +56,7 @@ def _standing(panel: Axes, candidates: list[dict[str, Any]], rows: list[dict[str
         panel.plot(seeds, [place] * len(seeds), "|", color="black", markersize=9)
     panel.set_yticks(range(len(candidates)), [each["name"] for each in candidates])
     panel.axvline(90, color="#999999", linewidth=0.8, linestyle="--")
-    panel.set(title="videos right (bars: seeds)", xlabel="%")
+    panel.set(title="video accuracy (bars: seeds)", xlabel="%")
 
 
 def _belongs(row: dict[str, Any], network: str, stream: str) -> bool:
@@ -73,7 +73,7 @@ def _controls(panel: Axes, controls: list[dict[str, Any]]) -> None:
         shares = [100 * each[control] for each in controls]
         panel.barh(places, shares, height=0.25, color=colour, label=control)
     panel.set_yticks(range(len(controls)), [each["name"] for each in controls])
-    panel.set(title="windows right", xlabel="%", xlim=(0, 100))
+    panel.set(title="accuracy of one window", xlabel="%", xlim=(0, 100))
     panel.legend(fontsize=8)
 
 
@@ -83,8 +83,8 @@ def _lengths(panel: Axes, lengths: list[dict[str, Any]]) -> None:
         frames = [int(number) for number in each["frames"]]
         shares = [100 * found["video_accuracy"] for found in each["frames"].values()]
         panel.plot(frames, shares, "o-", label=each["name"])
-    panel.set(title="videos right, by frames", xlabel="frames in a window")
-    panel.set_ylabel("% of videos right")
+    panel.set(title="video accuracy by frames", xlabel="frames in a window")
+    panel.set_ylabel("%")
     if lengths:
         panel.legend(fontsize=8)
 

@@ -30,6 +30,7 @@ RENAMED = {
     "styles.*.paintings": "styles.*.style_images",
 }
 REMOVED = {
+    "evaluate.lengths": "models are evaluated on windows of train.frames frames",
     "evaluate.resamples": "intervals are computed, not resampled",
 }
 # It names a stage and a folder.
@@ -114,10 +115,9 @@ class Model(Section):
 
 
 class Evaluate(Section):
-    """How a trained model is judged."""
+    """How a trained model is evaluated."""
 
     windows: int = Field(ge=1)
-    lengths: list[Annotated[int, Field(ge=2)]] = []
 
 
 class Stylize(Section):

@@ -21,8 +21,7 @@ class Row:
     bootstrap over groups; `gflops` is 2 × multiply-adds of one window forward; `latency_ms` is
     the median for one window; `split` is UCF101's official split. The next three are
     accuracies on one window a clip: as it is, all frames replaced by the middle one, and frames
-    shuffled. A window has `frames` frames, `stride` seconds apart; `lengths` are accuracies and
-    latency at other numbers of frames. None: not measured.
+    shuffled. A window has `frames` frames, `stride` seconds apart. None: not measured.
     """
 
     architecture: str
@@ -51,7 +50,6 @@ class Row:
     shuffled_accuracy: float | None = None
     frames: int | None = None
     stride: float | None = None
-    lengths: dict[str, dict[str, float]] | None = None
 
     @property
     def network(self) -> str:
@@ -72,15 +70,15 @@ def write_json(path: Path, rows: Sequence[Row]) -> None:
 
 
 def write_csv(path: Path, rows: Sequence[Row]) -> None:
-    """Write the rows as CSV, the interval in two columns; other lengths are left to the JSON."""
-    names = [field.name for field in fields(Row) if field.name != "lengths"]
+    """Write the rows as CSV, the interval in two columns."""
+    names = [field.name for field in fields(Row)]
     place = names.index("video_accuracy_ci95")
     names[place : place + 1] = ["video_accuracy_low", "video_accuracy_high"]
     with path.open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, names, lineterminator="\n")
         table.writeheader()
         for row in rows:
-            line = {name: value for name, value in asdict(row).items() if name != "lengths"}
+            line = asdict(row)
             line["video_accuracy_low"], line["video_accuracy_high"] = line.pop(
                 "video_accuracy_ci95"
             )

@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
@@ -61,22 +60,18 @@ class Batches:
         """Whether clips are kept to validate on."""
         return bool(labels(self.catalogue, "validation"))
 
-    def evaluation(self, split: str, windows: int, *, frames: int | None = None) -> tf.data.Dataset:
-        """Batches (x, y, clip): `windows` windows that cover each clip of `split`.
-
-        They have as many frames as in training, or `frames`, at the same stride.
-        """
-        spec = replace(self.spec, frames=frames or self.spec.frames)
-        return self._covering(labels(self.catalogue, split), spec, windows)
+    def evaluation(self, split: str, windows: int) -> tf.data.Dataset:
+        """Batches (x, y, clip): `windows` windows that cover each clip of `split`."""
+        return self._covering(labels(self.catalogue, split), windows)
 
     def middle(self, clips: Collection[str]) -> tf.data.Dataset:
         """Batches (x, y, clip): the window in the middle of each of these test clips."""
         test = labels(self.catalogue, "test")
-        return self._covering({clip: test[clip] for clip in clips}, self.spec, 1)
+        return self._covering({clip: test[clip] for clip in clips}, 1)
 
-    def _covering(self, chosen: Mapping[str, int], spec: WindowSpec, windows: int) -> Any:
+    def _covering(self, chosen: Mapping[str, int], windows: int) -> tf.data.Dataset:
         return evaluation_windows(
-            self._files, chosen, spec, windows=windows, batch_size=self._batch_size
+            self._files, chosen, self.spec, windows=windows, batch_size=self._batch_size
         )
 
 

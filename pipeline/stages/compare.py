@@ -27,7 +27,6 @@ from pipeline.report import (
     html,
     models_part,
     style_part,
-    tradeoffs,
     understanding,
 )
 from pipeline.report.comparison import Row
@@ -85,7 +84,6 @@ def _report(models: list[str], rows: list[Row], summaries: list[Summary], pairs:
         lead=f"{models_part.lead(rows)} The data: {data_part.lead(EXPLORE)}",
         sections=[
             *models_part.sections(rows, picture, judged, tested),
-            *tradeoffs.sections(rows, pairs),
             *_single_clips(models),
             *style_part.sections(GALLERY),
             *data_part.sections(EXPLORE),
@@ -158,7 +156,6 @@ def _row(params: Params, names: list[str]) -> Row:
         **_controlled(names),
         frames=records[0]["params"]["frames"],
         stride=records[0]["params"]["stride"],
-        lengths=metrics[0]["lengths"] if len(names) == 1 else None,
         **{cost: sum(record[cost] for record in records) for cost in _COSTS},
         latency_ms=sum(metric["latency_ms"] for metric in metrics),
         data_wait_fraction=max(record["data_wait_fraction"] for record in records),

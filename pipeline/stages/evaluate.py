@@ -12,7 +12,7 @@ import keras
 from pipeline.evaluation.activation import activation_maps
 from pipeline.evaluation.controls import predict_with_controls
 from pipeline.evaluation.cost import latency_ms
-from pipeline.evaluation.predict import inference, predict
+from pipeline.evaluation.predict import inference
 from pipeline.evaluation.predictions import (
     Predictions,
     class_accuracies,
@@ -20,7 +20,6 @@ from pipeline.evaluation.predictions import (
     write_predictions,
 )
 from pipeline.evaluation.statistics import group_interval
-from pipeline.models import build
 from pipeline.paths import EVALUATE, TRAIN
 from pipeline.report import activation, confusion
 from pipeline.shards.batches import Batches
@@ -56,10 +55,6 @@ def run(params: Params, model: str) -> None:
     metrics = _metrics(predictions) | {
         "controls": {name: answers.accuracy for name, answers in controls.items()},
         "latency_ms": latency_ms(infer, batches.spec.shape),
-        "lengths": {
-            str(frames): _at_length(params, batches, network, frames)
-            for frames in params.evaluate.lengths
-        },
     }
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
     log.info("%s: video accuracy %.1f %%", model, 100 * videos.accuracy)
@@ -75,35 +70,6 @@ def _write_maps(
         for label, window, seen in zip(labels.numpy(), x.numpy(), maps, strict=True):
             picture = encode_jpeg(activation.strip(window, seen), quality=85)
             (folder / f"{batches.classes[label]}.jpg").write_bytes(picture)
-
-
-def _at_length(
-    params: Params, batches: Batches, network: keras.Model, frames: int
-) -> dict[str, float]:
-    """Accuracy and latency for windows of other `frames` than those of training."""
-    shape = (frames, *batches.spec.shape[1:])
-    model = batches.model
-    other = build(
-        model.architecture,
-        input_shape=shape,
-        classes=len(batches.classes),
-        stream=model.stream,
-        backbone=model.backbone,
-        fine_tune=model.fine_tune,
-    )
-    other.set_weights(network.get_weights())
-    infer = inference(other)
-    answers = predict(
-        infer,
-        batches.evaluation("test", params.evaluate.windows, frames=frames),
-        classes=batches.classes,
-        groups=batches.groups,
-    )
-    return {
-        "clip_accuracy": answers.accuracy,
-        "video_accuracy": answers.by_clip().accuracy,
-        "latency_ms": latency_ms(infer, shape),
-    }
 
 
 def _metrics(predictions: Predictions) -> dict[str, Any]:

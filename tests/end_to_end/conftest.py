@@ -19,7 +19,7 @@ TINY = {
         "vgg_lstm-rgb": {"architecture": "vgg_lstm", "stream": "rgb", "seed": 0},
         "vgg_lstm-flow": {"architecture": "vgg_lstm", "stream": "flow", "seed": 0},
     },
-    "evaluate": {"windows": 2, "lengths": [6]},
+    "evaluate": {"windows": 2},
     "stylize": {"size": 32, "steps": 2, "steps_per_frame": 1},
     "fast": {"size": 48, "steps": 2},
     "cyclegan": {"size": 32, "steps": 2},

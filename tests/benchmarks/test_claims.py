@@ -1,13 +1,14 @@
 """Verdicts follow the numbers, whatever they are."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from itertools import combinations
 
 import pytest
 
+from benchmarks import claims
 from pipeline.evaluation.candidates import Pair
-from pipeline.report import tradeoffs
-from pipeline.report.tradeoffs import claims
+from tests.conftest import ROOT
 from tests.report.example import CSN
 
 ACCURACY = {"vgg_lstm": 0.92, "resnet_lstm": 0.9, "r2plus1d": 0.9, "csn": 0.4}
@@ -35,31 +36,34 @@ def pairs(accuracy=ACCURACY, p=0.01):
     ]
 
 
-def found(text, rows, pairs):
-    (claim,) = (each for each in claims(rows, pairs) if each.text.startswith(text))
+LENGTHS = {name: {8: share, 16: share} for name, share in ACCURACY.items()}
+
+
+def found(text, rows, pairs, lengths=LENGTHS):
+    (claim,) = (each for each in claims.claims(rows, pairs, lengths) if each.text.startswith(text))
     return claim
 
 
-def test_the_most_accurate_is_told_from_the_next_by_the_paired_test():
+def test_the_most_accurate_needs_a_significant_paired_test():
     claim = found("VGG+LSTM is the most", rows(), pairs())
     assert (claim.verdict, claim.evidence) == (
-        "borne out",
+        "supported",
         "vgg_lstm 92.0% against 90.0% of resnet_lstm (p 0.010)",
     )
     assert found("VGG+LSTM is the most", rows(), pairs(p=0.3)).verdict == "undecided"
     worse = ACCURACY | {"vgg_lstm": 0.5}
-    assert found("VGG+LSTM is the most", rows(worse), pairs(worse)).verdict == "not borne out"
+    assert found("VGG+LSTM is the most", rows(worse), pairs(worse)).verdict == "not supported"
 
 
 def test_counts_need_no_test():
     counts = {"vgg_lstm": 3, "resnet_lstm": 2, "r2plus1d": 1, "csn": 2}
-    assert found("(2+1)D needs fewest", rows(parameters=counts), pairs()).holds
+    assert found("(2+1)D has the fewest", rows(parameters=counts), pairs()).holds
     counts["csn"] = 0
-    assert not found("(2+1)D needs fewest", rows(parameters=counts), pairs()).holds
-    assert found("VGG+LSTM needs most", rows(parameters=counts), pairs()).holds
+    assert not found("(2+1)D has the fewest", rows(parameters=counts), pairs()).holds
+    assert found("VGG+LSTM has the most", rows(parameters=counts), pairs()).holds
 
 
-def test_csn_fails_only_where_it_is_right_half_as_often_as_the_best():
+def test_csn_fails_only_below_half_of_the_best_accuracy():
     assert found("CSN fails", rows(), pairs()).holds
     better = ACCURACY | {"csn": 0.8}
     assert not found("CSN fails", rows(better), pairs(better)).holds
@@ -68,30 +72,20 @@ def test_csn_fails_only_where_it_is_right_half_as_often_as_the_best():
 @pytest.mark.parametrize(("joint", "holds"), [(10.0, True), (30.0, False)])
 def test_joint_models_are_faster_if_their_mean_latency_is_lower(joint, holds):
     latency = {"vgg_lstm": 15.0, "resnet_lstm": 25.0, "r2plus1d": joint, "csn": joint}
-    claim = found("Joint models answer sooner", rows(latency_ms=latency), pairs())
+    claim = found("Joint models are faster", rows(latency_ms=latency), pairs())
     assert claim.holds is holds
-    assert claim.evidence == f"sequential 20 against {joint:.3g} ms a window (joint)"
+    assert claim.evidence == f"sequential 20 against {joint:.3g} ms per window (joint)"
 
 
 @pytest.mark.parametrize(
     ("sequential", "joint", "holds"), [(0.5, 0.95, True), (0.95, 0.2, False), (0.9, 0.9, None)]
 )
-def test_who_forgets_is_who_gains_less_from_longer_windows(sequential, joint, holds):
-    same = dict.fromkeys(ACCURACY, 0.9)
-    kinds = {"sequential": sequential, "joint": joint}
-    lengths = {
-        name: {"32": {"video_accuracy": kinds[tradeoffs.KINDS[name]], "latency_ms": 1.0}}
-        for name in same
-    }
-    claim = found("Sequential models forget", rows(same, lengths=lengths), pairs(same))
+def test_networks_forget_if_longer_windows_raise_their_accuracy_less(sequential, joint, holds):
+    longest = {"sequential": sequential, "joint": joint}
+    lengths = {name: {8: 0.9, 32: longest[claims.KINDS[name]]} for name in ACCURACY}
+    claim = found("Sequential models forget", rows(), pairs(), lengths)
     assert claim.holds is holds
     assert "from 8 to 32 frames" in claim.evidence
-
-
-def test_one_length_says_nothing_of_forgetting():
-    claim = found("Sequential models forget", rows(), pairs())
-    assert claim.verdict == "undecided"
-    assert "evaluate.lengths" in claim.evidence
 
 
 def test_seeds_count_by_their_mean():
@@ -99,15 +93,21 @@ def test_seeds_count_by_their_mean():
     assert "vgg_lstm 87.0%" in found("VGG+LSTM is the most", more, pairs()).evidence
 
 
-def test_the_table_has_a_column_a_length_and_a_row_a_network():
-    lengths = {name: {"16": {"video_accuracy": 0.77, "latency_ms": 1.0}} for name in ACCURACY}
-    (section,) = tradeoffs.sections(rows(lengths=lengths), pairs())
-    numbers = section.blocks[1]
-    assert "<th>8 frames</th><th>16 frames</th>" in numbers
-    assert "<td>vgg_lstm</td><td>sequential</td><td>2 s</td><td>92.0%</td><td>77.0%</td>" in numbers
+def test_the_page_has_one_row_per_network_and_claim():
+    accuracy = {
+        "rows": [asdict(row) for row in rows()],
+        "paired": [asdict(pair) for pair in pairs()],
+        **{"test_clips": 126, "test_groups": 42, "classes": 6},
+    }
+    measured = [
+        {"name": f"{name} (rgb)", "frames": {"8": {"video_accuracy": 0.92}}} for name in ACCURACY
+    ]
+    page = claims.page(accuracy, measured)
+    assert "| vgg_lstm | sequential | 8: 92.0% | 0.22 M |" in page
+    assert page.count("supported |") + page.count("undecided |") == 10
 
 
-def test_without_all_four_networks_on_rgb_there_is_nothing_to_say():
-    assert tradeoffs.sections(rows()[:3], pairs()) == []
-    flow = [replace(row, stream="flow") for row in rows()]
-    assert tradeoffs.sections(flow, pairs()) == []
+def test_the_committed_page_is_of_the_committed_measurements():
+    folder = ROOT / "benchmarks"
+    files = [json.loads((folder / f"{name}.json").read_text()) for name in ("accuracy", "lengths")]
+    assert claims.PAGE.read_text(encoding="utf-8") == claims.page(*files)
