@@ -133,7 +133,7 @@ def test_nothing_is_registered_twice(project, first_run):
 def test_a_dag_that_does_not_exist_is_an_error_in_one_line(project):
     done = project.run("python", "airflow/trigger.py", "retain", check=False)
     assert done.returncode == 1
-    assert "dags/retain/dagRuns answers 404" in done.stdout
+    assert "retain: Airflow answers 404" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
 
 
