@@ -27,7 +27,7 @@ def run(params: Params) -> None:
     answers = Answers(
         classes=videos.classes,
         groups=dict(zip(clips, videos.groups.tolist(), strict=True)),
-        right=dict(zip(clips, videos.correct.tolist(), strict=True)),
+        correct=dict(zip(clips, videos.correct.tolist(), strict=True)),
     )
     test = partial(paired_permutation_test, alternative="greater")
     promotion = promote(

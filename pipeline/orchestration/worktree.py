@@ -166,7 +166,7 @@ def _input_paths(params: Params) -> dict[str, str]:
     pictures = {
         f"styles.{name}.{side}": getattr(style, side)
         for name, style in params.styles.items()
-        for side in ("photos", "paintings")
+        for side in ("photos", "style_images")
     }
     values = {
         "dataset.source": params.dataset.source,

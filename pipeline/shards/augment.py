@@ -16,7 +16,7 @@ DRAWS = ("start", "area", "aspect", "top", "left", "flip", "brightness", "contra
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What training draws anew for each window."""
+    """What training draws for each window."""
 
     area: float = 0.3  # smallest crop, as a share of the largest square in a frame
     aspect: float = 4 / 3  # a crop's sides stretch by at most this factor

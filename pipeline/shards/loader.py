@@ -142,7 +142,7 @@ class _Shards:
         return decoded.cache() if self._nbytes(decoded) <= memory else None
 
     def _nbytes(self, decoded: tf.data.Dataset) -> float:
-        """About what all decoded clips take, judged by the first few."""
+        """About what all decoded clips take, estimated from the first few."""
         sizes = [record["pictures"].nbytes for record in decoded.take(8).as_numpy_iterator()]
         if not sizes:
             clips = self._clips

@@ -18,7 +18,7 @@ class LiveRun:
     """Sends each epoch's metrics to MLflow from a thread of its own; training never waits for it.
 
     A server that is away, dies, or hangs is one warning. What it missed is sent once it is back, or
-    comes from disk after training (`runs.upsert`). A training that is resumed goes on in its run.
+    comes from disk after training (`runs.upsert`). A training that is resumed continues its run.
 
         with LiveRun(record, tracking_uri=uri) as live:
             for epoch in range(epochs):
@@ -72,7 +72,7 @@ class LiveRun:
             except (*FAILURES, TrackingError) as error:
                 if not warned:
                     log.warning(
-                        "MLflow at %s is away; training goes on: %s", self._tracking_uri, error
+                        "MLflow at %s is away; training continues: %s", self._tracking_uri, error
                     )
                 warned = True
             else:

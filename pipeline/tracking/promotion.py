@@ -25,11 +25,11 @@ _VERDICT = "promotion.verdict"
 
 @dataclass(frozen=True)
 class Answers:
-    """What a model made of each test clip: its group, and whether the model was right."""
+    """What a model answered for each test clip: its group, and whether the model was correct."""
 
     classes: tuple[str, ...]
     groups: Mapping[str, str]
-    right: Mapping[str, bool]
+    correct: Mapping[str, bool]
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def _challenge(
 ) -> Promotion:
     client = MlflowClient(tracking_uri, registry_uri=tracking_uri)
     challenger = _register(client, run_id, answers)
-    promoted, reason = _judge(client, challenger, _champion(client), answers, test)
+    promoted, reason = _compare(client, challenger, _champion(client), answers, test)
     verdict = f"{model} (version {challenger.version}) {reason}"
     if promoted:
         client.set_registered_model_alias(MODEL, CHAMPION, challenger.version)
@@ -74,13 +74,13 @@ def _challenge(
 
 
 def leads_by_group(challenger: Answers, champion: Answers) -> np.ndarray:
-    """By how many clips the challenger is ahead in each group of the clips that both judged.
+    """By how many clips the challenger is ahead in each group, of the clips that both have seen.
 
     Clips of a group are near-duplicates: it is groups that a test may take for independent.
     """
     leads: dict[str, int] = {}
-    for clip in challenger.right.keys() & champion.right.keys():
-        lead = int(challenger.right[clip]) - int(champion.right[clip])
+    for clip in challenger.correct.keys() & champion.correct.keys():
+        lead = int(challenger.correct[clip]) - int(champion.correct[clip])
         leads[challenger.groups[clip]] = leads.get(challenger.groups[clip], 0) + lead
     return np.array([leads[group] for group in sorted(leads)])
 
@@ -108,7 +108,7 @@ def _champion(client: MlflowClient) -> ModelVersion | None:
     return client.get_model_version(MODEL, alias) if alias else None
 
 
-def _judge(
+def _compare(
     client: MlflowClient,
     challenger: ModelVersion,
     champion: ModelVersion | None,
@@ -121,24 +121,24 @@ def _judge(
     if champion.version == challenger.version:
         return False, "is the champion already"
     other = _answers_of(client, champion)
-    shared = answers.right.keys() & other.right.keys()
+    shared = answers.correct.keys() & other.correct.keys()
     if answers.classes != other.classes or not shared:
         return False, (
             f"cannot be compared with the champion (version {champion.version}): they were tested "
-            f"on other classes or clips; remove the alias {CHAMPION} in MLflow to begin anew"
+            f"on other classes or clips; remove the alias {CHAMPION} in MLflow to start over"
         )
-    scores = (sum(each.right[clip] for clip in shared) for each in (answers, other))
+    scores = (sum(each.correct[clip] for clip in shared) for each in (answers, other))
     p = test(leads_by_group(answers, other))
     better = p < LEVEL
     return better, (
         f"{'beats' if better else 'does not beat'} the champion (version {champion.version}) by "
-        f"more than chance: {' against '.join(map(str, scores))} of {len(shared)} test clips right "
-        f"(p = {p:.3f}, over groups)"
+        f"more than chance: {' against '.join(map(str, scores))} of {len(shared)} test clips "
+        f"correct (p = {p:.3f}, over groups)"
     )
 
 
 def _as_json(answers: Answers) -> dict[str, object]:
-    clips = {clip: [answers.groups[clip], right] for clip, right in answers.right.items()}
+    clips = {clip: [answers.groups[clip], correct] for clip, correct in answers.correct.items()}
     return {"classes": list(answers.classes), "clips": clips}
 
 
@@ -150,5 +150,5 @@ def _answers_of(client: MlflowClient, version: ModelVersion) -> Answers:
     return Answers(
         tuple(document["classes"]),
         {clip: group for clip, (group, _) in clips.items()},
-        {clip: right for clip, (_, right) in clips.items()},
+        {clip: correct for clip, (_, correct) in clips.items()},
     )

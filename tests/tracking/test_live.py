@@ -36,7 +36,7 @@ def test_a_server_that_is_away_is_one_warning(
     with LiveRun(make_record("csn-rgb"), tracking_uri="http://127.0.0.1:9", patience=120) as live:
         for row in history(3):
             live.on_epoch(int(row["epoch"]), row)
-    assert caplog.text.count("http://127.0.0.1:9 is away; training goes on") == 1
+    assert caplog.text.count("http://127.0.0.1:9 is away; training continues") == 1
 
 
 def test_what_a_server_missed_is_sent_once_it_is_back(
@@ -55,7 +55,7 @@ def test_what_a_server_missed_is_sent_once_it_is_back(
             live.on_epoch(int(row["epoch"]), row)
     logged = [row[2] for row in contents(store)["metrics"] if row[1] == "epoch/loss"]
     assert logged == [0, 1, 2, 3]
-    assert caplog.text.count(f"{store} is away; training goes on") == 1
+    assert caplog.text.count(f"{store} is away; training continues") == 1
 
 
 def test_an_error_of_the_training_comes_through(silent_server: str) -> None:

@@ -70,15 +70,15 @@ def test_a_better_model_is_promoted(challenge: Challenge, store: str) -> None:
     promotion = challenge("r2plus1d-rgb", 19)
     assert promotion.promoted
     assert "beats the champion (version 1)" in promotion.verdict
-    assert "57 against 36 of 60 test clips right" in promotion.verdict
+    assert "57 against 36 of 60 test clips correct" in promotion.verdict
     assert champion(store).version == 2
 
 
 @pytest.mark.parametrize(
     ("wrong", "why"),
     [
-        pytest.param((8, 9), "54 against 57 of 60 test clips right", id="worse"),
-        pytest.param((7,), "57 against 57 of 60 test clips right", id="equal"),
+        pytest.param((8, 9), "54 against 57 of 60 test clips correct", id="worse"),
+        pytest.param((7,), "57 against 57 of 60 test clips correct", id="equal"),
         pytest.param((), "60 against 57 of 60", id="better by what chance may bring"),
     ],
 )
@@ -121,7 +121,7 @@ def test_a_promotion_that_broke_off_goes_on_in_the_same_version(
 def test_models_are_compared_on_the_clips_that_both_were_tested_on(challenge: Challenge) -> None:
     challenge("csn-rgb", *range(8))
     promotion = challenge("r2plus1d-rgb", 25, groups=30)
-    assert "60 against 36 of 60 test clips right" in promotion.verdict
+    assert "60 against 36 of 60 test clips correct" in promotion.verdict
 
 
 def test_models_of_other_classes_are_not_compared(challenge: Challenge, store: str) -> None:

@@ -122,7 +122,7 @@ def test_a_server_killed_during_training_loses_nothing(
         server.kill()
         live.on_epoch(1, second)
         live.on_epoch(2, third)
-    assert caplog.text.count(f"{server.uri} is away; training goes on") == 1
+    assert caplog.text.count(f"{server.uri} is away; training continues") == 1
     upsert(*trained("r2plus1d-rgb"), tracking_uri=server.store)
     logged = times_logged(server, "r2plus1d-rgb")
     assert {step for key, step in logged if key == "epoch/loss"} == {0, 1, 2}
