@@ -4,6 +4,7 @@ import ast
 import errno
 import hashlib
 import io
+import json
 import logging
 import os
 import shutil
@@ -35,9 +36,8 @@ def written_aside(path: Path) -> Iterator[Path]:
     try:
         yield aside
         aside.replace(path)
-    except BaseException:
+    finally:  # also where both are links to one file, which `replace` leaves as they are
         aside.unlink(missing_ok=True)
-        raise
 
 
 def write_text(path: Path, text: str) -> None:
@@ -91,6 +91,11 @@ def files_hash(paths: Iterable[Path]) -> str:
     for path in sorted(paths):
         digest.update(f"{path.name} {content_hash(path)}\n".encode())
     return digest.hexdigest()
+
+
+def json_hash(document: object) -> str:
+    """SHA-256 of a document that JSON can hold, whatever the order of its keys; hexadecimal."""
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
 def code_files(module: str) -> list[Path]:

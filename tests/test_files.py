@@ -1,4 +1,5 @@
 import errno
+import hashlib
 import io
 import logging
 import os
@@ -9,9 +10,12 @@ import pytest
 
 from pipeline.files import (
     DiskFullError,
+    content_hash,
+    files_hash,
     full_disk_explained,
     is_disk_full,
     is_machine_error,
+    json_hash,
     link,
     progress_bar,
     write_text,
@@ -53,6 +57,7 @@ def test_a_link_is_the_same_file(tmp_path):
     for _ in range(2):
         link(tmp_path / "a", tmp_path / "folder" / "b")
     assert (tmp_path / "folder" / "b").samefile(tmp_path / "a")
+    assert [path.name for path in (tmp_path / "folder").iterdir()] == ["b"]
 
 
 def test_a_copy_where_nothing_can_be_linked(tmp_path, monkeypatch):
@@ -76,6 +81,22 @@ def test_a_full_disk_says_where_and_how_much(tmp_path, number):
 def test_other_errors_stay_what_they_are(tmp_path):
     with pytest.raises(PermissionError), full_disk_explained(tmp_path, 1):
         raise PermissionError(errno.EACCES, "no")
+
+
+def test_a_document_s_hash_does_not_depend_on_the_order_of_keys():
+    assert json_hash({"a": 1, "b": [2]}) == json_hash({"b": [2], "a": 1})
+    assert json_hash({"a": 1}) != json_hash({"a": "1"})
+
+
+def test_the_hash_of_files_is_of_names_and_contents(tmp_path):
+    first, second = tmp_path / "a", tmp_path / "b"
+    write_text(first, "1")
+    write_text(second, "2")
+    found = files_hash([second, first])
+    assert found == files_hash([first, second])
+    assert content_hash(first) == hashlib.sha256(b"1").hexdigest()
+    write_text(second, "3")
+    assert files_hash([first, second]) != found
 
 
 class Terminal(io.StringIO):

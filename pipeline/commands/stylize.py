@@ -9,11 +9,9 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cv2
-
 from pipeline.dataset.names import is_video, path_text, visible_files
 from pipeline.errors import PipelineError, StyleError
-from pipeline.files import is_disk_full, progress_bar, written_aside
+from pipeline.files import content_hash, is_machine_error, json_hash, progress_bar, written_aside
 from pipeline.paths import STATE, STYLE
 from pipeline.style.feedforward import FeedForward, load_generator
 from pipeline.style.images import (
@@ -25,6 +23,7 @@ from pipeline.style.images import (
 )
 from pipeline.style.nst import NeuralStyle
 from pipeline.tracking.address import tracking_uri
+from pipeline.video.pictures import write_picture
 from pipeline.video.probe import probe
 from pipeline.video.write import read_comment, rewrite
 
@@ -64,12 +63,12 @@ def run(
 def failure(stylize_file: StylizeFile, original: Path, result: Path) -> str | None:
     """Stylize one file; whatever exception it causes is logged and returned as its reason.
 
-    A full disk is no file's fault, and raised.
+    What the machine lacks (room, open files) is not the file's fault, and is raised.
     """
     try:
         stylize_file(original, result)
     except Exception as error:
-        if is_disk_full(error):
+        if is_machine_error(error):
             raise
         expected = isinstance(error, PipelineError | OSError)
         reason = str(error) if expected else f"{type(error).__name__}: {error}"
@@ -83,8 +82,8 @@ def file_stylizer(
 ) -> tuple[StylizeFile, list[Path]]:
     """A function from an original file to its result, and the files that results depend on."""
     stylizer, made_from = _stylizer(params, method, style)
-    settings = f"{method} {params.stylize.model_dump_json()} preview={preview}"
-    provenance = _hash(settings.encode(), *made_from)
+    settings = [method, params.stylize.model_dump(), preview]
+    provenance = json_hash([settings, *map(content_hash, made_from)])
 
     def stylize_file(original: Path, result: Path) -> None:
         if is_video(original.name):
@@ -147,9 +146,9 @@ def _trained(network: Path, name: str) -> Path:
 
 
 def _video(
-    source: Path, target: Path, stylizer: Stylizer, provenance: bytes, seconds: float | None
+    source: Path, target: Path, stylizer: Stylizer, provenance: str, seconds: float | None
 ) -> None:
-    comment = _hash(provenance, source).hex()
+    comment = json_hash([provenance, content_hash(source)])
     if target.exists() and read_comment(target) == comment:
         log.info("%s is done", target)
         return
@@ -168,8 +167,7 @@ def _video(
 
 def _picture(source: Path, target: Path, stylizer: Stylizer) -> None:
     stylized = stylizer.picture(read_picture(source))
-    with written_aside(target) as aside:
-        aside.write_bytes(bytes(cv2.imencode(target.suffix, stylized)[1]))
+    write_picture(target, stylized)
     log.info("%s is done", target)
 
 
@@ -210,11 +208,3 @@ def _validate_files(source: Path, pairs: list[tuple[Path, Path]]) -> None:
         twin = originals.setdefault(result, original)
         if twin is not original:
             raise StyleError(f"{twin} and {original} would both become {result}; rename one")
-
-
-def _hash(prefix: bytes, *files: Path) -> bytes:
-    digest = hashlib.sha256(prefix)
-    for path in files:
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.digest()

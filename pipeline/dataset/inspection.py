@@ -1,6 +1,5 @@
 """Probe many clips in parallel; contents that were probed before are not decoded again."""
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import as_completed
@@ -14,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 import av
 
 from pipeline.errors import ClipError
-from pipeline.files import code_hash, is_machine_error, progress_bar, write_text
+from pipeline.files import (
+    code_hash,
+    content_hash,
+    is_machine_error,
+    json_hash,
+    progress_bar,
+    write_text,
+)
 from pipeline.video.pool import process_pool
 from pipeline.video.probe import Probe, probe
 
@@ -57,8 +63,7 @@ def _in_pool(
 def inspect_one(path: Path, cache: Path) -> Finding:
     """The finding of one clip, from the cache if its content is known there."""
     try:
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        sha256 = content_hash(path)
     except OSError as error:
         if is_machine_error(error):
             raise
@@ -89,5 +94,4 @@ def _probed(path: Path, sha256: str) -> Finding:
 @cache
 def _rules() -> str:
     """Findings of another way of probing, or of another decoder, are not used."""
-    rules = code_hash("pipeline.video.probe") + av.__version__
-    return hashlib.sha256(rules.encode()).hexdigest()[:16]
+    return json_hash([code_hash("pipeline.video.probe"), av.__version__])[:16]

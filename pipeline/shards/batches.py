@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +10,7 @@ import tensorflow as tf
 
 from pipeline.dataset.catalogue import class_names, groups, labels, read_catalogue
 from pipeline.errors import ParamsError, ShardError
+from pipeline.files import json_hash
 from pipeline.paths import CATALOGUE, SHARDS
 from pipeline.shards.loader import evaluation_windows, training_windows
 from pipeline.shards.windows import WindowSpec
@@ -41,7 +40,7 @@ class Batches:
     def fingerprint(self) -> str:
         """Hash of the clips that training and validation use, and of their labels."""
         chosen = [labels(self.catalogue, split) for split in ("train", "validation")]
-        return hashlib.sha256(json.dumps(chosen).encode()).hexdigest()
+        return json_hash(chosen)
 
     def training(self, epoch: int) -> tf.data.Dataset:
         """Batches (x, y) of epoch `epoch` and of all later ones."""

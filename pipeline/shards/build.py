@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import shutil
 import tempfile
 from collections import defaultdict
@@ -26,7 +25,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.errors import ClipError
-from pipeline.files import code_hash, is_machine_error, progress_bar
+from pipeline.files import code_hash, is_machine_error, json_hash, link, progress_bar
 from pipeline.shards import parquet, tfrecord
 from pipeline.shards.schema import Record
 from pipeline.video import decode, flow
@@ -142,7 +141,7 @@ def place_shards(
         if summaries[shard.key].clips:
             for suffix in FORMATS:
                 name = f"shard-{shard.index:05}-of-{count:05}.{suffix}"
-                _link(made / shard.key / f"shard.{suffix}", placed / _folder_of(suffix) / name)
+                link(made / shard.key / f"shard.{suffix}", placed / _folder_of(suffix) / name)
 
 
 def _folder_of(suffix: str) -> str:
@@ -202,21 +201,11 @@ def _key(clips: list[Clip], settings: Extract) -> str:
         "settings": settings.model_dump(exclude={"shards"}),
         "code": _code(),
     }
-    return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:32]
+    return json_hash(made_from)[:32]
 
 
 @cache
 def _code() -> str:
     """Hash of the code that makes a shard's bytes, and of the libraries that it calls."""
     libraries = (av.__version__, cv2.__version__, np.__version__, pa.__version__)
-    return hashlib.sha256(repr((libraries, code_hash(__name__))).encode()).hexdigest()
-
-
-def _link(source: Path, target: Path) -> None:
-    """Let `target` hold what `source` does, without a second copy where the disk allows it."""
-    try:
-        os.link(source, target)
-    except OSError:  # another device, or a file system without hard links
-        aside = target.with_suffix(_UNFINISHED)
-        shutil.copyfile(source, aside)
-        aside.rename(target)
+    return json_hash([libraries, code_hash(__name__)])

@@ -9,7 +9,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
 from pipeline.dataset.catalogue import labels, read_catalogue
@@ -24,7 +23,7 @@ from pipeline.style.nst import NeuralStyle
 from pipeline.style.perceptual import PerceptualLoss
 from pipeline.style.temporal import to_image
 from pipeline.video.decode import Picture, first_frames
-from pipeline.video.pictures import contact_sheet
+from pipeline.video.pictures import contact_sheet, write_picture
 
 if TYPE_CHECKING:
     from pipeline.params import Params
@@ -71,7 +70,7 @@ def _row(params: Params, name: str, clips: list[list[Picture]]) -> dict[str, Any
     }
     (GALLERY / name).mkdir(parents=True, exist_ok=True)
     last = [clip[-1] for clip in (*clips, *videos)]
-    cv2.imwrite(str(GALLERY / name / "stylized.png"), contact_sheet(last, columns=len(clips)))
+    write_picture(GALLERY / name / "stylized.png", contact_sheet(last, columns=len(clips)))
     write_text(GALLERY / name / "metrics.json", json.dumps(row, indent=2) + "\n")
     return row
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline.dataset.clips import UnreachableError
 from pipeline.dataset.names import find_path
 from pipeline.errors import SourceError
-from pipeline.files import write_text
+from pipeline.files import content_hash, json_hash, write_text
 from pipeline.paths import SNAPSHOT, STATE
 from pipeline.sources.sources import open_source
 
@@ -40,8 +39,8 @@ def run(params: Params) -> None:
 
 def _last(dataset: Dataset) -> Path:
     """Where the list is kept: not in the output, which DVC deletes before the stage runs."""
-    asked = json.dumps([dataset.source, dataset.classes, dataset.groups])
-    return STATE / "snapshot" / f"{hashlib.sha256(asked.encode()).hexdigest()[:16]}.json"
+    asked = [dataset.source, dataset.classes, dataset.groups]
+    return STATE / "snapshot" / f"{json_hash(asked)[:16]}.json"
 
 
 def _groups(table: str | None) -> str | None:
@@ -49,6 +48,6 @@ def _groups(table: str | None) -> str | None:
     if table is None:
         return None
     try:
-        return hashlib.sha256(find_path(Path(table)).read_bytes()).hexdigest()
+        return content_hash(find_path(Path(table)))
     except OSError as error:
         raise SourceError(f"dataset.groups is {table}, which cannot be read: {error}") from error

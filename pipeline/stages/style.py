@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import shutil
@@ -14,7 +13,7 @@ import keras
 
 from pipeline.dataset.catalogue import groups, labels, read_catalogue
 from pipeline.errors import ParamsError
-from pipeline.files import code_hash, content_hash, write_text
+from pipeline.files import code_hash, content_hash, json_hash, write_text
 from pipeline.models.layers import PictureConv2D, replace_layers
 from pipeline.paths import CATALOGUE, SHARDS, STATE, STYLE
 from pipeline.style.crops import Crops
@@ -38,7 +37,7 @@ from pipeline.training.hardware import use_threads
 from pipeline.training.observer import Observe, unobserved
 from pipeline.training.record import circumstances, write_history
 from pipeline.video.decode import Picture
-from pipeline.video.pictures import contact_sheet
+from pipeline.video.pictures import contact_sheet, write_picture
 
 if TYPE_CHECKING:
     from pipeline.params import CycleGan, Fast, Params, Style
@@ -74,8 +73,8 @@ def run(params: Params, style: str, *, observe: Observe = unobserved) -> None:
         steps = getattr(params, row.method).steps
         training = train_in_steps(trainer, steps=steps, state=state, on_row=observer.on_epoch)
     _write(folder, trainer.network, provenance, training)
-    cv2.imwrite(str(folder / "style.png"), style_images.training[0])
-    cv2.imwrite(str(folder / "samples.png"), _samples(trainer.network, photos.held_out))
+    write_picture(folder / "style.png", style_images.training[0])
+    write_picture(folder / "samples.png", _samples(trainer.network, photos.held_out))
     shutil.rmtree(state)
     log.info("%s: %d steps in %.0f s", style, steps, training.seconds)
 
@@ -148,10 +147,8 @@ def _provenance(params: Params, style: str, photos: Domain, style_images: Domain
     }
     if row.method == "fast":
         made_from["features_hash"] = content_hash(Path(params.stylize.features))
-    code = code_hash(__name__)
-    key = hashlib.sha256(json.dumps([made_from, code], sort_keys=True).encode()).hexdigest()
     return {
-        "key": key,
+        "key": json_hash([made_from, code_hash(__name__)]),
         "stage": "style",
         "model": style,
         **made_from,
@@ -183,7 +180,4 @@ def _samples(network: keras.Model, photos: list[Picture]) -> Picture:
 
 
 def _hash(domain: Domain) -> str:
-    digest = hashlib.sha256()
-    for picture in domain.training + domain.held_out:
-        digest.update(picture_hash(picture).encode())
-    return digest.hexdigest()
+    return json_hash([picture_hash(picture) for picture in domain.training + domain.held_out])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import shutil
@@ -13,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from pipeline.errors import TrainingError
-from pipeline.files import code_hash, content_hash, files_hash, write_text
+from pipeline.files import code_hash, content_hash, files_hash, json_hash, write_text
 from pipeline.models import build
 from pipeline.models.flops import gflops
 from pipeline.paths import SHARDS, STATE, TRAIN
@@ -106,10 +105,8 @@ def _known(params: Params, model: str, batches: Batches) -> dict[str, Any]:
         "backbone_hash": content_hash(backbone) if backbone.is_file() else "",
         "warm_start_hash": content_hash(earlier) if earlier else "",
     }
-    code = code_hash(__name__)
-    key = hashlib.sha256(json.dumps([made_of, code], sort_keys=True).encode()).hexdigest()
     return {
-        "key": key,
+        "key": json_hash([made_of, code_hash(__name__)]),
         "model": model,
         **made_of,
         "classes": list(batches.classes),

@@ -1,7 +1,6 @@
 """A trained model's files as MLflow takes them: params, tags, metrics and figures."""
 
 import csv
-import hashlib
 import json
 import math
 import re
@@ -11,7 +10,7 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
-from pipeline.files import content_hash
+from pipeline.files import files_hash
 
 KEY = "pipeline.key"
 FINGERPRINT = "pipeline.fingerprint"
@@ -80,7 +79,7 @@ def read_trained(model_dir: Path, evaluation_dir: Path | None) -> Trained:
         tests={name: value for path in tests for name, value in _tests(path).items()},
         model=model_dir / "model.keras",
         figures=tuple(figures),
-        fingerprint=_fingerprint(files + tests + figures),
+        fingerprint=files_hash(files + tests + figures),
     )
 
 
@@ -141,10 +140,3 @@ def _numbers(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
             yield from _numbers(value, f"{path}/")
         elif isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value):
             yield path, float(value)
-
-
-def _fingerprint(paths: list[Path]) -> str:
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(f"{path.name} {content_hash(path)}\n".encode())
-    return digest.hexdigest()

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.files import written_aside
+
 log = logging.getLogger(__name__)
 
 Groups = dict[str, list[np.ndarray]]
@@ -17,13 +19,10 @@ Groups = dict[str, list[np.ndarray]]
 def save_checkpoint(path: Path, groups: Groups, progress: dict[str, Any]) -> None:
     """Write arrays, by group and in order, and a JSON-able `progress`; whole or not at all."""
     arrays = {f"{name}/{i}": a for name, group in groups.items() for i, a in enumerate(group)}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
+    with written_aside(path) as aside, aside.open("wb") as file:
         np.savez(file, allow_pickle=False, progress=np.array(json.dumps(progress)), **arrays)
         file.flush()
         os.fsync(file.fileno())
-    part.replace(path)
 
 
 def load_checkpoint(path: Path) -> tuple[Groups, dict[str, Any]] | None:

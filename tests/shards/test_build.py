@@ -160,7 +160,7 @@ def test_placed_files_take_no_space_of_their_own(shards):
 
 def test_without_hard_links_files_are_copied(clips, how, shards, tmp_path, monkeypatch):
     def refuse(*_):
-        raise OSError("cross-device link")
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
 
     monkeypatch.setattr(os, "link", refuse)
     make(clips, how, tmp_path)

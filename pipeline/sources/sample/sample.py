@@ -5,10 +5,10 @@ named as UCF101 names its own. This module stays light: `snapshot` imports it to
 """
 
 from collections.abc import Sequence
-from hashlib import sha256
 from pathlib import Path
 
 from pipeline.errors import SourceError
+from pipeline.files import files_hash
 
 CLASSES: tuple[str, ...] = (
     "Bouncing",
@@ -25,8 +25,7 @@ GROUPS, CLIPS = 25, 2
 
 
 def _fingerprint(*modules: str) -> str:
-    sources = (Path(__file__).with_name(f"{module}.py").read_bytes() for module in modules)
-    return sha256(b"".join(sources)).hexdigest()[:16]
+    return files_hash(Path(__file__).with_name(f"{module}.py") for module in modules)[:16]
 
 
 DRAWING_VERSION: str = _fingerprint("drawing", "filming")  # changes when the clips might
