@@ -4,14 +4,78 @@ Models that differ only in the seed are one candidate; on each clip it scores th
 that are correct.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
-from pipeline.evaluation.predictions import Predictions
+from pipeline.evaluation.metrics import evaluation_metrics
+from pipeline.evaluation.predictions import Predictions, fuse
 from pipeline.evaluation.statistics import group_interval, paired_permutation_test
+from pipeline.models import SCRATCH
+
+_SUMMED = ("parameters", "size_bytes", "train_seconds", "gflops")
+
+
+@dataclass(frozen=True)
+class EvaluatedModel:
+    """A trained model, or a fusion of two, and what its training and evaluation wrote.
+
+    `record` is record.json, `metrics` metrics.json; `windows` and `controls` are predictions.
+    """
+
+    name: str
+    architecture: str
+    stream: str
+    seed: int
+    backbone: str
+    record: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    windows: Predictions
+    controls: Mapping[str, Predictions]
+
+    @cached_property
+    def videos(self) -> Predictions:
+        """One prediction per clip."""
+        return self.windows.by_clip()
+
+
+def fusions(models: Sequence[EvaluatedModel]) -> list[EvaluatedModel]:
+    """Late fusions of rgb and flow, where both share architecture and seed and are from scratch."""
+    flow = {
+        (each.architecture, each.seed): each
+        for each in models
+        if each.stream == "flow" and each.backbone == SCRATCH
+    }
+    return [
+        _fusion(each, flow[each.architecture, each.seed])
+        for each in models
+        if each.stream == "rgb"
+        and each.backbone == SCRATCH
+        and (each.architecture, each.seed) in flow
+    ]
+
+
+def _fusion(one: EvaluatedModel, other: EvaluatedModel) -> EvaluatedModel:
+    """Both models on the same windows: their costs add up."""
+    windows = fuse(one.windows, other.windows)
+    controls = {name: fuse(each, other.controls[name]) for name, each in one.controls.items()}
+    latency = one.metrics["latency_ms"] + other.metrics["latency_ms"]
+    wait = max(each.record["data_wait_fraction"] for each in (one, other))
+    costs = {key: one.record[key] + other.record[key] for key in _SUMMED}
+    return replace(
+        one,
+        name=f"{one.name}+{other.name}",
+        stream=f"{one.stream}+{other.stream}",
+        record={**one.record, **costs, "data_wait_fraction": wait},
+        metrics={**evaluation_metrics(windows, controls), "latency_ms": latency},
+        windows=windows,
+        controls=controls,
+    )
 
 
 @dataclass(frozen=True)
@@ -60,6 +124,22 @@ class Pair:
     other: str
     difference: float
     p: float
+
+
+def network_name(architecture: str, backbone: str) -> str:
+    """The architecture, marked as pretrained if its backbone is."""
+    return architecture if backbone == SCRATCH else f"{architecture}, pretrained"
+
+
+def candidates_of(models: Sequence[EvaluatedModel]) -> list[Candidate]:
+    """Models that differ only in the seed, grouped; a model that differs in more stands alone."""
+    videos: dict[str, dict[int, Predictions]] = defaultdict(dict)
+    for model in models:
+        name = f"{network_name(model.architecture, model.backbone)} ({model.stream})"
+        if model.seed in videos[name]:
+            name = model.name
+        videos[name][model.seed] = model.videos
+    return [Candidate(name, seeds) for name, seeds in videos.items()]
 
 
 def summarize(candidate: Candidate) -> Summary:

@@ -34,8 +34,13 @@ class Predictions:
         """Share of rows whose likeliest class is the true one."""
         return float(self.correct.mean())
 
+    def predicted_class(self, clip: str) -> str:
+        """The likeliest class of the first row of `clip`."""
+        row = self.clips.tolist().index(clip)
+        return self.classes[int(self.probabilities[row].argmax())]
+
     def by_clip(self) -> "Predictions":
-        """One row a clip, in the order of their names: the mean over its windows."""
+        """One row per clip, in the order of their names: the mean over its windows."""
         clips, first, rows = np.unique(self.clips, return_index=True, return_inverse=True)
         total = np.zeros((len(clips), len(self.classes)), np.float64)
         np.add.at(total, rows, self.probabilities)
@@ -62,7 +67,7 @@ def confusion(predictions: Predictions) -> np.ndarray:
 
 
 def class_accuracies(predictions: Predictions) -> dict[str, float]:
-    """Share of each class's rows that are right."""
+    """Share of each class's rows that are correct."""
     counts = confusion(predictions)
     shares = counts.diagonal() / np.maximum(counts.sum(axis=1), 1)
     return dict(zip(predictions.classes, shares.tolist(), strict=True))

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
+from pipeline.evaluation.candidates import EvaluatedModel, network_name
 from pipeline.models import SCRATCH
 
 
@@ -18,7 +19,7 @@ class Row:
     """One model's line in `comparison.json`.
 
     Accuracies are shares in 0..1 on the test clips; `video_accuracy_ci95` is [low, high] of a
-    bootstrap over groups; `gflops` is 2 × multiply-adds of one window forward; `latency_ms` is
+    interval over groups; `gflops` is 2 × multiply-adds of one window forward; `latency_ms` is
     the median for one window; `split` is UCF101's official split. The next three are
     accuracies on one window a clip: as it is, all frames replaced by the middle one, and frames
     shuffled. A window has `frames` frames, `stride` seconds apart. None: not measured.
@@ -54,14 +55,39 @@ class Row:
     @property
     def network(self) -> str:
         """The architecture, and whether ImageNet trained its CNN."""
-        pretrained = self.backbone != SCRATCH
-        return f"{self.architecture}, pretrained" if pretrained else self.architecture
+        return network_name(self.architecture, self.backbone)
 
     @property
     def name(self) -> str:
         """Network, stream and, where it is not the first, seed."""
         seed = f", seed {self.seed}" if self.seed else ""
         return f"{self.network} ({self.stream}{seed})"
+
+
+_FROM_RECORD = (
+    *("parameters", "size_bytes", "train_seconds", "gflops", "data_wait_fraction"),
+    *("dataset_hash", "precision", "hardware", "threads"),
+)
+_FROM_METRICS = ("clip_accuracy", "video_accuracy", "latency_ms", "test_clips", "test_groups")
+
+
+def row_of(model: EvaluatedModel, *, split: int) -> Row:
+    """The model's row, from what its training and evaluation wrote."""
+    record, metrics = model.record, model.metrics
+    return Row(
+        architecture=model.architecture,
+        stream=model.stream,
+        seed=model.seed,
+        backbone=model.backbone,
+        video_accuracy_ci95=(metrics["video_accuracy_low"], metrics["video_accuracy_high"]),
+        classes=len(model.windows.classes),
+        frames=record["params"]["frames"],
+        stride=record["params"]["stride"],
+        split=split,
+        **{f"{name}_accuracy": accuracy for name, accuracy in metrics["controls"].items()},
+        **{key: metrics[key] for key in _FROM_METRICS},
+        **{key: record[key] for key in _FROM_RECORD},
+    )
 
 
 def write_json(path: Path, rows: Sequence[Row]) -> None:

@@ -14,7 +14,7 @@ from pipeline.report.html import Section, chart, heading, paragraph, table, tile
 
 
 @dataclass(frozen=True)
-class Judged:
+class ModelDetails:
     """A trained model: its epochs, its confusion matrix (a picture), its commonest mistakes."""
 
     name: str
@@ -36,7 +36,7 @@ def lead(rows: Sequence[Row]) -> str:
 def sections(
     rows: Sequence[Row],
     picture: bytes,
-    models: Sequence[Judged],
+    models: Sequence[ModelDetails],
     tested: Section | None = None,
 ) -> list[Section]:
     """The sections on the models; `picture` is the comparison's figure, `tested` who beats whom."""
@@ -113,7 +113,7 @@ def _costs(rows: Sequence[Row]) -> str:
     )
 
 
-def _learning(models: Sequence[Judged]) -> str:
+def _learning(models: Sequence[ModelDetails]) -> str:
     """Who fits its training clips much better than those it has not seen."""
     validated = [each for each in models if "val_loss" in each.epochs[0]]
     if not validated:
@@ -134,7 +134,7 @@ def _learning(models: Sequence[Judged]) -> str:
     return f"{text}There, none did better in training than in validation by over 10 points."
 
 
-def _mistakes(model: Judged) -> str:
+def _mistakes(model: ModelDetails) -> str:
     if model.mistakes:
         pairs = [f"{true} taken for {guess} ({times}×)" for true, guess, times in model.mistakes]
         text = f"Most often: {_listed(pairs)}."

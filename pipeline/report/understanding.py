@@ -8,13 +8,13 @@ from pipeline.report.html import Section, heading, paragraph, photo
 
 
 @dataclass(frozen=True)
-class Looked:
-    """A model's class-activation maps (a picture) of a clip, and what it took the clip for."""
+class ClipMaps:
+    """A model's class-activation maps (a picture) of a clip, and the predicted class."""
 
     model: str
     class_name: str
     clip: str
-    guess: str
+    predicted: str
     picture: bytes
 
 
@@ -32,7 +32,7 @@ def mistaken(
     return Section("Mistaken most", (paragraph(_pairs(pairs, models)), *shown))
 
 
-def looked(maps: Sequence[Looked]) -> Section:
+def activation_maps(maps: Sequence[ClipMaps]) -> Section:
     """One clip a class, under the maps of every model."""
     blocks = [paragraph(_MAPS)]
     for name in dict.fromkeys(each.class_name for each in maps):
@@ -68,7 +68,7 @@ def _said(each: Mistaken) -> str:
     return f"{each.clip.rpartition('/')[2]} ({each.class_name}) is {said}."
 
 
-def _answer(each: Looked) -> str:
-    if each.guess == each.class_name:
-        return f"{each.model}: right about the clip"
-    return f"{each.model}: takes the clip for {each.guess}"
+def _answer(each: ClipMaps) -> str:
+    if each.predicted == each.class_name:
+        return f"{each.model}: correct"
+    return f"{each.model}: predicts {each.predicted}"

@@ -1,25 +1,20 @@
-"""evaluate: judge one trained model on the test split."""
+"""evaluate: evaluate one trained model on the test split."""
 
 from __future__ import annotations
 
 import json
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import keras
 
 from pipeline.evaluation.activation import activation_maps
 from pipeline.evaluation.controls import predict_with_controls
 from pipeline.evaluation.cost import latency_ms
+from pipeline.evaluation.metrics import evaluation_metrics
 from pipeline.evaluation.predict import inference
-from pipeline.evaluation.predictions import (
-    Predictions,
-    class_accuracies,
-    examples,
-    write_predictions,
-)
-from pipeline.evaluation.statistics import group_interval
+from pipeline.evaluation.predictions import examples, write_predictions
 from pipeline.paths import EVALUATE, TRAIN
 from pipeline.report import activation, confusion
 from pipeline.shards.batches import Batches
@@ -46,16 +41,14 @@ def run(params: Params, model: str) -> None:
     folder = EVALUATE / model
     (folder / "controls").mkdir(parents=True, exist_ok=True)
     write_predictions(folder / "predictions.parquet", predictions)
-    for name, answers in controls.items():
-        write_predictions(folder / "controls" / f"{name}.parquet", answers)
+    for name, each in controls.items():
+        write_predictions(folder / "controls" / f"{name}.parquet", each)
     videos = predictions.by_clip()
     confusion.write_csv(folder / "confusion.csv", videos)
     confusion.figure(videos, title=model).savefig(folder / "confusion.png", dpi=120)
     _write_maps(folder / "activation", network, batches, examples(videos))
-    metrics = _metrics(predictions) | {
-        "controls": {name: answers.accuracy for name, answers in controls.items()},
-        "latency_ms": latency_ms(infer, batches.spec.shape),
-    }
+    metrics = evaluation_metrics(predictions, controls)
+    metrics["latency_ms"] = latency_ms(infer, batches.spec.shape)
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
     log.info("%s: video accuracy %.1f %%", model, 100 * videos.accuracy)
 
@@ -63,23 +56,10 @@ def run(params: Params, model: str) -> None:
 def _write_maps(
     folder: Path, network: keras.Model, batches: Batches, clips: dict[str, str]
 ) -> None:
-    """Write CLASS.jpg for the clip of each class: what speaks for the class, and when."""
+    """Write CLASS.jpg, the activation maps of one clip, for each class."""
     folder.mkdir(exist_ok=True)
     for x, labels, _ in batches.middle(clips.values()):
         maps = activation_maps(network, x.numpy(), labels.numpy())
         for label, window, seen in zip(labels.numpy(), x.numpy(), maps, strict=True):
             picture = encode_jpeg(activation.strip(window, seen), quality=85)
             (folder / f"{batches.classes[label]}.jpg").write_bytes(picture)
-
-
-def _metrics(predictions: Predictions) -> dict[str, Any]:
-    videos = predictions.by_clip()
-    low, high = group_interval(videos.correct, groups=videos.groups)
-    return {
-        "clip_accuracy": predictions.accuracy,
-        "video_accuracy": videos.accuracy,
-        "video_accuracy_low": low,
-        "video_accuracy_high": high,
-        "test_clips": len(videos.clips),
-        "class_accuracy": class_accuracies(videos),
-    }

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from pipeline.report import curves, models_part
-from pipeline.report.models_part import Judged
+from pipeline.report.models_part import ModelDetails
 from tests.report.example import CSN as BEST
 
 NEAR = replace(BEST, architecture="vgg_lstm", video_accuracy=0.9, video_accuracy_ci95=(0.8, 0.95))
@@ -33,8 +33,8 @@ def picture(tmp_path):
 
 
 def sections(picture, rows, mistakes=()):
-    judged = [Judged("one", EPOCHS, picture, mistakes)]
-    found = models_part.sections(rows, picture.read_bytes(), judged)
+    details = [ModelDetails("one", EPOCHS, picture, mistakes)]
+    found = models_part.sections(rows, picture.read_bytes(), details)
     return {each.heading: "".join(each.blocks) for each in found}
 
 

@@ -5,7 +5,7 @@ import numpy as np
 
 from pipeline.evaluation.mistakes import Mistaken
 from pipeline.report import understanding
-from pipeline.report.understanding import Looked
+from pipeline.report.understanding import ClipMaps
 
 JPEG = cv2.imencode(".jpg", np.zeros((2, 2, 3), np.uint8))[1].tobytes()
 CLIP = "Violin/v_Violin_g01_c01"
@@ -26,10 +26,10 @@ def test_models_without_mistakes_are_said_to_have_none():
 
 def test_models_look_at_the_same_clip_below_one_heading():
     maps = [
-        Looked("vgg", "Violin", CLIP, "Violin", JPEG),
-        Looked("csn", "Violin", CLIP, "Piano", JPEG),
+        ClipMaps("vgg", "Violin", CLIP, "Violin", JPEG),
+        ClipMaps("csn", "Violin", CLIP, "Piano", JPEG),
     ]
-    _, heading, right, wrong = understanding.looked(maps).blocks
+    _, heading, right, wrong = understanding.activation_maps(maps).blocks
     assert heading == "<h3>Violin: v_Violin_g01_c01</h3>"
-    assert "vgg: right about the clip" in right
-    assert "csn: takes the clip for Piano" in wrong
+    assert "vgg: correct" in right
+    assert "csn: predicts Piano" in wrong
