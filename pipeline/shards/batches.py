@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-import tensorflow as tf
 
 from pipeline.dataset.catalogue import class_names, groups, labels, read_catalogue
 from pipeline.errors import ParamsError, ShardError
@@ -16,6 +12,11 @@ from pipeline.shards.loader import evaluation_windows, training_windows
 from pipeline.shards.windows import WindowSpec
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from pathlib import Path
+
+    import tensorflow as tf
+
     from pipeline.params import Model, Params, Stream
 
 

@@ -12,7 +12,6 @@ import logging
 import shutil
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, as_completed
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -31,6 +30,8 @@ from pipeline.shards.schema import Record
 from pipeline.video import decode, flow
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from pipeline.params import Extract
 
 log = logging.getLogger(__name__)

@@ -7,8 +7,6 @@ that training can resume at any epoch as if it had never stopped.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +17,9 @@ from pipeline.shards.augment import DRAWS, Augmentation, Window, augmented, cent
 from pipeline.shards.windows import WindowSpec, covering_positions
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
     from pipeline.params import Stream
 
 MEMORY = 4 << 30  # bytes of decoded pictures that a data set may keep

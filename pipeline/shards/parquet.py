@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
 from dataclasses import asdict
-from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
@@ -15,6 +12,10 @@ import pyarrow.parquet as pq
 from pipeline.shards.schema import TYPES, Record, arrow_schema
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from pathlib import Path
+    from types import TracebackType
+
     from pipeline.params import Extract
 
 ROW_GROUP_BYTES = 8 << 20  # what a reader must hold at once

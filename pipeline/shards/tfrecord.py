@@ -7,9 +7,6 @@ process as much as a dozen clips.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import google_crc32c
@@ -24,6 +21,10 @@ from pipeline.errors import ShardError
 from pipeline.shards.schema import FEATURES, TYPES, Record
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
     from pipeline.params import Stream
 
 _BYTES, _FLOATS = tuple[bytes, ...], tuple[float, ...]

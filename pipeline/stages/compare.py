@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,14 +24,16 @@ from pipeline.report import comparison, data_part, html, models_part, style_part
 from pipeline.report.comparison import Row, row_of
 from pipeline.report.curves import read_history
 from pipeline.report.exploration import strip
-from pipeline.report.html import Section
 from pipeline.report.models_part import ModelDetails
 from pipeline.report.understanding import ClipMaps
 from pipeline.shards.parquet import find_records
 from pipeline.video.flow import encode_jpeg
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pipeline.params import Params
+    from pipeline.report.html import Section
 
 log = logging.getLogger(__name__)
 

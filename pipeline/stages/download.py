@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.dataset.clips import Clip
 from pipeline.dataset.names import path_text
 from pipeline.files import link, write_text
 from pipeline.paths import CLIPS, STATE
 from pipeline.sources.sources import open_source
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.dataset.clips import Clip
     from pipeline.params import Params
 
 log = logging.getLogger(__name__)

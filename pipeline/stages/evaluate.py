@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import keras
@@ -21,6 +20,8 @@ from pipeline.shards.batches import Batches
 from pipeline.video.flow import encode_jpeg
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pipeline.params import Params
 
 log = logging.getLogger(__name__)

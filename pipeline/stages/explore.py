@@ -5,24 +5,26 @@ from __future__ import annotations
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from pipeline.dataset.catalogue import read_catalogue
 from pipeline.files import progress_bar, write_text
 from pipeline.paths import CATALOGUE, EXPLORE, SHARDS
 from pipeline.report import data_figures, data_part, exploration, html
 from pipeline.shards.parquet import read_parquet
-from pipeline.shards.schema import Record
-from pipeline.video.decode import Picture
 from pipeline.video.flow import encode_jpeg
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import pandas as pd
+
     from pipeline.params import Params
+    from pipeline.shards.schema import Record
+    from pipeline.video.decode import Picture
 
 log = logging.getLogger(__name__)
 

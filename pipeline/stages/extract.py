@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.dataset.catalogue import kept, read_catalogue
@@ -22,6 +21,8 @@ from pipeline.shards.build import (
 from pipeline.shards.workers import open_executor
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pipeline.params import Params
 
 log = logging.getLogger(__name__)

@@ -36,11 +36,11 @@ from pipeline.style.train_loop import StyleTrainer, StyleTraining, train_in_step
 from pipeline.training.hardware import use_threads
 from pipeline.training.observer import Observe, unobserved
 from pipeline.training.record import circumstances, write_history
-from pipeline.video.decode import Picture
 from pipeline.video.pictures import contact_sheet, write_picture
 
 if TYPE_CHECKING:
     from pipeline.params import CycleGan, Fast, Params, Style
+    from pipeline.video.decode import Picture
 
 log = logging.getLogger(__name__)
 

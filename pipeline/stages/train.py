@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
-import tensorflow as tf
 
 from pipeline.errors import TrainingError
 from pipeline.files import code_hash, content_hash, files_hash, json_hash, write_text
@@ -25,6 +24,8 @@ from pipeline.training.record import circumstances, write_history
 from pipeline.training.warm_start import take_weights
 
 if TYPE_CHECKING:
+    import tensorflow as tf
+
     from pipeline.params import Params
 
 log = logging.getLogger(__name__)

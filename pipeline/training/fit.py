@@ -5,9 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -24,6 +22,9 @@ from pipeline.training.ema import MovingAverage
 from pipeline.training.mixup import mixup_batch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
     from tqdm import tqdm
 
     from pipeline.params import Train

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
 import av
 import numpy as np
-from av.container import InputContainer
 from av.stream import Discard, Disposition
-from av.video.codeccontext import VideoCodecContext
-from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
 from pipeline.errors import ClipError
 from pipeline.files import is_machine_error
@@ -30,6 +23,15 @@ from pipeline.video.deinterlace import deinterlaced
 from pipeline.video.timeline import LOOKAHEAD, Clock, Stamped, present
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from av.container import InputContainer
+    from av.video.codeccontext import VideoCodecContext
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+    from numpy.typing import NDArray
+
     from pipeline.params import Extract
 
 Coded: TypeAlias = "av.Packet[VideoStream]"
