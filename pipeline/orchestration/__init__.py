@@ -1,1 +1,1 @@
-"""The pipeline as Airflow runs it: graph, work trees, hand-over, arrivals, inbox."""
+"""The pipeline as Airflow runs it: graph, work trees, their synchronization, arrivals, inbox."""

@@ -24,10 +24,13 @@ def dvc(*arguments: str, cwd: Path | None = None) -> str:
 
 
 def _output(*command: str, cwd: Path | None) -> str:
-    # File names may have bytes that are not UTF-8.
-    done = subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, errors="surrogateescape", check=False
-    )
+    try:
+        # File names may have bytes that are not UTF-8.
+        done = subprocess.run(
+            command, cwd=cwd, capture_output=True, text=True, errors="surrogateescape", check=False
+        )
+    except FileNotFoundError as error:
+        raise WorktreeError(f"{command[0]} is not installed, or not on PATH: {error}") from error
     if done.returncode:
         folder = (cwd or Path()).absolute()
         message = done.stderr.strip() or done.stdout.strip()

@@ -163,18 +163,16 @@ def _filled_params(project: Path, values: Mapping[str, object]) -> str:
 
 def _input_paths(params: Params) -> dict[str, str]:
     """What stages read from the project, by its key in params; some values are words, not paths."""
-    pictures = {
-        f"styles.{name}.{side}": getattr(style, side)
-        for name, style in params.styles.items()
-        for side in ("photos", "style_images")
-    }
-    values = {
+    values: dict[str, str | list[str] | None] = {
         "dataset.source": params.dataset.source,
         "dataset.groups": params.dataset.groups,
         "stylize.features": params.stylize.features,
-        **{f"models.{name}.backbone": model.backbone for name, model in params.models.items()},
-        **pictures,
     }
+    for name, model in params.models.items():
+        values[f"models.{name}.backbone"] = model.backbone
+    for name, style in params.styles.items():
+        values[f"styles.{name}.photos"] = style.photos
+        values[f"styles.{name}.style_images"] = style.style_images
     return {key: path for key, path in values.items() if isinstance(path, str)}
 
 
@@ -209,7 +207,7 @@ def _repro(name: str) -> int:
     command = ["dvc", "--wait-for-lock", "repro", "--single-item", *pull, name]
     ran = False
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
     ) as process:
         for line in process.stdout or ():
             sys.stdout.write(line)

@@ -33,6 +33,18 @@ def test_a_failed_dvc_names_its_message(repository):
         dvc("pull")
 
 
+def test_a_missing_program_is_named(repository, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(WorktreeError, match="git is not installed"):
+        git("status")
+
+
+def test_output_that_is_not_utf_8_is_kept(repository):
+    name = os.fsdecode(b"caf\xe9.py")
+    Path(name).touch()
+    assert git("ls-files", "-z", "--others") == f"{name}\0"
+
+
 LOCKS = ["index.lock", "HEAD.lock", "refs/heads/retrain/run.lock"]
 
 

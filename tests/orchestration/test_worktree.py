@@ -117,7 +117,7 @@ def test_code_that_is_not_committed_is_refused_by_name(project, path):
     assert not (project / "trees").exists()
 
 
-def test_a_copy_without_git_is_told_that_retrain_needs_a_repository(project):
+def test_a_copy_without_a_repository_is_refused_with_the_way_to_make_one(project):
     shutil.rmtree(project / ".git")
     with pytest.raises(WorktreeError, match="needs a git repository"):
         make_worktree(project, project / "trees/a", {})
@@ -183,6 +183,16 @@ def test_the_next_run_finds_done_what_the_last_one_did(project, monkeypatch):
     make_worktree(project, project / "trees/c", {"dataset.split": 2})
     monkeypatch.chdir(project / "trees/c")
     assert run_both_stages() == [NOTHING_TO_DO, 0]
+
+
+def test_a_stage_may_print_bytes_that_are_not_utf_8(project, monkeypatch, capfd):
+    stages = STAGES.replace("cmd: mkdir", "cmd: printf 'caf\\351\\n' && mkdir")
+    (project / "dvc.yaml").write_text(stages)
+    commit("print")
+    make_worktree(project, project / "trees/a", {})
+    monkeypatch.chdir(project / "trees/a")
+    assert main(["worktree", "stage", ".", "double"]) == 0
+    assert "caf\ufffd" in capfd.readouterr().out
 
 
 def test_a_stage_that_fails_is_a_failure(project, monkeypatch):
