@@ -72,8 +72,7 @@ def _settings(
     ] = False,
 ) -> None:
     _state["verbose"] = verbose
-    if not verbose:
-        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2" if verbose else "3")
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
 
 

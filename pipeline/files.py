@@ -136,7 +136,7 @@ def _code_file(module: str) -> Path | None:
     if not path.is_dir():
         return path.with_suffix(".py")
     statements = ast.parse((path / "__init__.py").read_text(encoding="utf-8")).body
-    return path / "__init__.py" if len(statements) > 1 and path != _ROOT else None
+    return path / "__init__.py" if len(statements) > 1 else None
 
 
 def _named_data_files(file: Path) -> list[Path]:

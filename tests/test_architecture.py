@@ -99,6 +99,11 @@ def test_progress_is_shown_by_the_one_helper(path):
     assert "\nfrom tqdm import" not in path.read_text(encoding="utf-8"), "use files.progress_bar"
 
 
+@pytest.mark.parametrize("name", stages())
+def test_settings_of_tensorflow_that_change_results_count_for_every_stage(name):
+    assert ROOT / "pipeline" / "__init__.py" in code_files(f"pipeline.stages.{name}")
+
+
 @pytest.mark.parametrize("library", ["airflow", "mlflow", "docker"])
 def test_no_folder_hides_a_library_of_its_name(library):
     assert not (ROOT / library / "__init__.py").exists()
