@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, fields, replace
 
+import duckdb
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -113,7 +114,6 @@ def test_pandas_reads_parquet(how, tmp_path):
 
 
 def test_duckdb_reads_parquet(how, tmp_path):
-    duckdb = pytest.importorskip("duckdb", reason="DuckDB is not installed")
     path = write(tmp_path / "s.parquet", [record()], how)
     assert duckdb.sql(f"select clip, len(frames) from '{path}'").fetchall() == [("a/b", 2)]
 
