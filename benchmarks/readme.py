@@ -19,7 +19,7 @@ def main() -> None:
 
 
 def with_tables(readme: str) -> str:
-    """The text with each table between its two marks drawn anew."""
+    """The text with each table between its two marks redrawn."""
     for name, (source, draw) in TABLES.items():
         result = json.loads((ROOT / source).read_text(encoding="utf-8"))
         head, begin, rest = readme.partition(f"<!-- {name} -->\n")

@@ -2,8 +2,8 @@
 
 Two controls, each on the same one window of every clip as the answer that it is compared with:
 `still` shows the middle frame in the place of all, so that nothing moves; `shuffled` shows all
-frames in another order. A model that judges by single frames loses nothing by either. Models never
-trained on such windows: what one loses is what it leaned on, not what could be done without.
+frames in another order. A model that uses single frames only loses nothing under either. Models
+never trained on such windows: a loss shows what a model relies on, not what is necessary.
 """
 
 import zlib
@@ -70,7 +70,7 @@ def in_order(x: tf.Tensor, orders: Sequence[np.ndarray]) -> tf.Tensor:
 
 
 def _rows_at(place: int, clips: Sequence[str], seen: Counter[str]) -> list[int]:
-    """The rows of a batch that are window number `place` of their clip; `seen` goes on counting."""
+    """The rows of a batch that are window number `place` of their clip; `seen` is updated."""
     rows = []
     for row, clip in enumerate(clips):
         if seen[clip] == place:

@@ -1,4 +1,4 @@
-"""What several models got wrong: the clips that most of them mistake, the pairs they mix up."""
+"""What several models got wrong: the clips that most of them misclassify, the pairs they mix up."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,18 +10,18 @@ from pipeline.evaluation.predictions import Predictions
 
 
 @dataclass(frozen=True)
-class Mistaken:
-    """A clip that some models got wrong, and what each of them took it for."""
+class MisclassifiedClip:
+    """A clip that some models got wrong, and the class that each predicted."""
 
     clip: str
     class_name: str
-    guesses: Mapping[str, str]  # model → class
+    predicted: Mapping[str, str]  # model → class
 
 
-def most_mistaken(models: Mapping[str, Predictions], count: int) -> list[Mistaken]:
+def most_misclassified(models: Mapping[str, Predictions], count: int) -> list[MisclassifiedClip]:
     """The `count` clips that most models get wrong, one of a group; then the least likely to all.
 
-    `models` are predictions of the same clips, a row a clip, by the model's name.
+    `models` are predictions of the same clips, one row per clip, by the model's name.
     """
     first = next(iter(models.values()))
     wrong = np.sum([~each.correct for each in models.values()], axis=0)
@@ -30,30 +30,30 @@ def most_mistaken(models: Mapping[str, Predictions], count: int) -> list[Mistake
     for place in np.lexsort((likely, -wrong)):
         if wrong[place]:
             chosen.setdefault(str(first.groups[place]), int(place))
-    return [_mistaken(models, place) for place in list(chosen.values())[:count]]
+    return [_misclassified(models, place) for place in list(chosen.values())[:count]]
 
 
 def confused_pairs(models: Mapping[str, Predictions], count: int) -> Sequence[tuple[str, str, int]]:
-    """The `count` pairs of classes most often taken for one another, either way, by all models."""
+    """The `count` pairs of classes most often confused, in either direction, by all models."""
     found: Counter[tuple[str, str]] = Counter()
     for each in models.values():
-        guesses = each.probabilities.argmax(axis=1)
-        for label, guess in zip(each.labels[~each.correct], guesses[~each.correct], strict=True):
+        predicted = each.probabilities.argmax(axis=1)
+        for label, guess in zip(each.labels[~each.correct], predicted[~each.correct], strict=True):
             one, other = sorted((each.classes[label], each.classes[guess]))
             found[one, other] += 1
     return [(*pair, times) for pair, times in found.most_common(count)]
 
 
 def _of_truth(videos: Predictions) -> np.ndarray:
-    """How likely the true class is said to be, [clips]."""
+    """The probability of the true class, float32 [clips]."""
     return np.asarray(videos.probabilities[np.arange(len(videos.labels)), videos.labels])
 
 
-def _mistaken(models: Mapping[str, Predictions], place: int) -> Mistaken:
+def _misclassified(models: Mapping[str, Predictions], place: int) -> MisclassifiedClip:
     first = next(iter(models.values()))
-    guesses = {
+    predicted = {
         name: each.classes[each.probabilities[place].argmax()]
         for name, each in models.items()
         if not each.correct[place]
     }
-    return Mistaken(str(first.clips[place]), first.classes[first.labels[place]], guesses)
+    return MisclassifiedClip(str(first.clips[place]), first.classes[first.labels[place]], predicted)

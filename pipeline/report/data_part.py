@@ -1,4 +1,4 @@
-"""The report's part on the data: what stage `explore` found, said in sentences."""
+"""The report's part on the data: what stage `explore` found, in sentences."""
 
 import json
 from collections.abc import Callable

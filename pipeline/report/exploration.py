@@ -16,7 +16,7 @@ from pipeline.video.decode import Picture
 from pipeline.video.flow import decode_field, decode_jpeg
 from pipeline.video.pictures import contact_sheet, flow_colours
 
-SAMPLED = 4  # frames of a clip that are looked at
+SAMPLED = 4  # frames of a clip that are measured
 BINS = 32  # of a histogram
 COLUMNS = 8  # frames of a clip on a contact sheet
 SHOWN = 3  # clips of a class on its contact sheet
@@ -45,7 +45,7 @@ class Look:
 
 def look_at(record: Record) -> Look:
     """Measure a few frames and flow fields, spread evenly over the clip."""
-    half = cv2.IMREAD_REDUCED_COLOR_2  # a quarter of the pixels tells as much
+    half = cv2.IMREAD_REDUCED_COLOR_2  # a quarter of the pixels gives the same values
     frames = np.stack([decode_jpeg(record.frames[i], flags=half) for i in _spread(record, SAMPLED)])
     pixels = frames.reshape(-1, 3)[:, ::-1]
     red, green, blue = (pixels.mean(axis=0) / 255).tolist()

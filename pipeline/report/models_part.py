@@ -24,12 +24,12 @@ class ModelDetails:
 
 
 def lead(rows: Sequence[Row]) -> str:
-    """The winner in one sentence."""
+    """The most accurate model in one sentence."""
     best = _ranked(rows)[0]
     low, high = best.video_accuracy_ci95
     return (
-        f"{best.name} is right about {best.video_accuracy:.1%} of {best.test_clips} test clips "
-        f"in {best.classes} classes (95 % interval {low:.1%} to {high:.1%})."
+        f"{best.name} classifies {best.video_accuracy:.1%} of {best.test_clips} test clips "
+        f"in {best.classes} classes correctly (95 % interval {low:.1%} to {high:.1%})."
     )
 
 
@@ -39,7 +39,10 @@ def sections(
     models: Sequence[ModelDetails],
     tested: Section | None = None,
 ) -> list[Section]:
-    """The sections on the models; `picture` is the comparison's figure, `tested` who beats whom."""
+    """The sections on the models; `picture` is the comparison's figure.
+
+    `tested` has the differences between candidates.
+    """
     learned = curves.figure({model.name: model.epochs for model in models})
     found = [
         Section(
@@ -53,20 +56,20 @@ def sections(
         ),
         tested,
         Section(
-            "How they learned",
+            "Training",
             (
                 paragraph(_learning(models)),
                 chart(_png(learned), alt="Accuracy by epoch in training and validation"),
             ),
         ),
         time_use.section(rows),
-        Section("What they confuse", (tiles(map(_mistakes, models)),)),
+        Section("Confusion", (tiles(map(_mistakes, models)),)),
     ]
     return [each for each in found if each]
 
 
 def _doubt(rows: Sequence[Row]) -> str:
-    """Who else might be best, as far as the test groups tell."""
+    """Which other models may be the best, given the intervals."""
     best, *others = _ranked(rows)
     near = [row.name for row in others if row.video_accuracy_ci95[1] >= best.video_accuracy]
     if near:
@@ -77,13 +80,13 @@ def _doubt(rows: Sequence[Row]) -> str:
     else:
         verdict = "No other model's interval reaches up to the best one's accuracy."
     return (
-        f"{verdict} Intervals come from drawing whole test groups anew, for clips of a group are "
-        f"near-duplicates. Guessing would be right about {1 / best.classes:.0%}."
+        f"{verdict} Intervals take test groups as the independent units, for clips of a group "
+        f"are near-duplicates. Guessing would reach {1 / best.classes:.0%}."
     )
 
 
 def _table(rows: Sequence[Row]) -> str:
-    head = ("model", "videos right", "95 % interval", "windows right", "parameters", "size")
+    head = ("model", "video accuracy", "95 % interval", "clip accuracy", "parameters", "size")
     cells = [
         (
             row.name,
@@ -107,7 +110,7 @@ def _costs(rows: Sequence[Row]) -> str:
     return (
         f"{small.name} is the smallest ({small.parameters / 1e6:.2f} M parameters), "
         f"{quick.name} trained in the least time ({quick.train_seconds / 60:.1f} min), "
-        f"{fast.name} answers soonest ({fast.latency_ms:.0f} ms for a window). GFLOPs are for "
+        f"{fast.name} is the fastest ({fast.latency_ms:.0f} ms per window). GFLOPs are for "
         f"one window forward. Measured on {small.hardware}, {small.threads} threads, "
         f"{small.precision}; split {small.split}."
     )
@@ -136,10 +139,10 @@ def _learning(models: Sequence[ModelDetails]) -> str:
 
 def _mistakes(model: ModelDetails) -> str:
     if model.mistakes:
-        pairs = [f"{true} taken for {guess} ({times}×)" for true, guess, times in model.mistakes]
+        pairs = [f"{true} as {guess} ({times}×)" for true, guess, times in model.mistakes]
         text = f"Most often: {_listed(pairs)}."
     else:
-        text = "Not a single mistake on the test clips."
+        text = "No mistake on the test clips."
     picture = chart(model.confusion.read_bytes(), alt=f"Confusion matrix of {model.name}")
     return heading(model.name) + paragraph(text) + picture
 

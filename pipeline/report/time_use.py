@@ -1,4 +1,4 @@
-"""The report's part on what the models make of time."""
+"""The report's part on how much models use time."""
 
 from collections.abc import Sequence
 
@@ -7,32 +7,32 @@ from pipeline.report.html import Section, paragraph, table
 
 
 def section(rows: Sequence[Row]) -> Section | None:
-    """Accuracies as windows are, still and shuffled; None where no row has been controlled."""
+    """Accuracies as windows are, still and shuffled; None where no row has controls."""
     controlled = [row for row in rows if row.ordered_accuracy is not None]
     if not controlled:
         return None
     ordered = sorted(controlled, key=lost_to_stillness, reverse=True)
     head = ("model", "as it is", "still", "lost", "shuffled", "lost")
     return Section(
-        "What they make of time",
+        "Use of time",
         (paragraph(_verdict(ordered)), table(head, map(_cells, ordered)), paragraph(_METHOD)),
     )
 
 
 def lost_to_stillness(row: Row) -> float:
-    """Share of clips that the model no longer gets right once nothing moves."""
+    """Share of clips that are correct as they are and no longer if nothing moves."""
     return (row.ordered_accuracy or 0.0) - (row.still_accuracy or 0.0)
 
 
 def lost_to_shuffling(row: Row) -> float:
-    """Share of clips that the model no longer gets right once frames are out of order."""
+    """Share of clips that are correct as they are and no longer if frames are shuffled."""
     return (row.ordered_accuracy or 0.0) - (row.shuffled_accuracy or 0.0)
 
 
 _METHOD = (
     "One window of each clip, the same in all three columns. Still: its middle frame in the place "
     "of all. Shuffled: all its frames in an order drawn for the clip. No model was trained on such "
-    "windows, so what it loses is what it leaned on, not what could be done without."
+    "windows, so a loss shows what it relies on, not what is necessary."
 )
 
 

@@ -1,9 +1,9 @@
-"""The report's part on single clips: those that most models mistake, and where models look."""
+"""The report's part on single clips: the most misclassified, and activation maps."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.evaluation.mistakes import Mistaken
+from pipeline.evaluation.mistakes import MisclassifiedClip
 from pipeline.report.html import Section, heading, paragraph, photo
 
 
@@ -18,28 +18,28 @@ class ClipMaps:
     picture: bytes
 
 
-def mistaken(
-    clips: Sequence[Mistaken],
+def misclassified(
+    clips: Sequence[MisclassifiedClip],
     sheets: Mapping[str, bytes],
     pairs: Sequence[tuple[str, str, int]],
     models: int,
 ) -> Section:
-    """The clips that most of the `models` models mistake, on contact sheets (pictures by clip)."""
+    """The clips that most of the `models` models misclassify; `sheets` are pictures by clip."""
     shown = [
-        photo(sheets[each.clip], alt=f"Frames of {each.clip}", caption=_said(each))
+        photo(sheets[each.clip], alt=f"Frames of {each.clip}", caption=_caption(each))
         for each in clips
     ]
-    return Section("Mistaken most", (paragraph(_pairs(pairs, models)), *shown))
+    return Section("Most misclassified", (paragraph(_pairs(pairs, models)), *shown))
 
 
 def activation_maps(maps: Sequence[ClipMaps]) -> Section:
-    """One clip a class, under the maps of every model."""
+    """One clip per class, under the maps of every model."""
     blocks = [paragraph(_MAPS)]
     for name in dict.fromkeys(each.class_name for each in maps):
         same = [each for each in maps if each.class_name == name]
         blocks += [heading(f"{name}: {same[0].clip.rpartition('/')[2]}")]
         blocks += [photo(each.picture, alt=_answer(each), caption=_answer(each)) for each in same]
-    return Section("Where they look", tuple(blocks))
+    return Section("Activation maps", tuple(blocks))
 
 
 _MAPS = (
@@ -52,20 +52,20 @@ _MAPS = (
 
 def _pairs(pairs: Sequence[tuple[str, str, int]], models: int) -> str:
     if not pairs:
-        return "No model mistakes a single test clip."
+        return "No model misclassifies a test clip."
     named = [f"{one} and {other} ({times}×)" for one, other, times in pairs]
     return (
-        f"Most easily confused, either way, by {models} models: {', '.join(named)}. Below, the "
-        "clips that most models mistake, at most one of a group, from start to end."
+        f"Most often confused, in either direction, by {models} models: {', '.join(named)}. "
+        "Below, the clips that most models misclassify, at most one of a group, from start to end."
     )
 
 
-def _said(each: Mistaken) -> str:
+def _caption(each: MisclassifiedClip) -> str:
     by_guess: dict[str, list[str]] = {}
-    for model, guess in each.guesses.items():
+    for model, guess in each.predicted.items():
         by_guess.setdefault(guess, []).append(model)
-    said = "; ".join(f"{guess} to {', '.join(models)}" for guess, models in by_guess.items())
-    return f"{each.clip.rpartition('/')[2]} ({each.class_name}) is {said}."
+    wrong = "; ".join(f"{guess} by {', '.join(models)}" for guess, models in by_guess.items())
+    return f"{each.clip.rpartition('/')[2]} ({each.class_name}) was classified as {wrong}."
 
 
 def _answer(each: ClipMaps) -> str:

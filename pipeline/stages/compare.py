@@ -16,7 +16,7 @@ from pipeline.evaluation.candidates import (
     fusions,
     summarize,
 )
-from pipeline.evaluation.mistakes import confused_pairs, most_mistaken
+from pipeline.evaluation.mistakes import confused_pairs, most_misclassified
 from pipeline.evaluation.predictions import examples, most_confused, read_predictions
 from pipeline.paths import EVALUATE, EXPLORE, GALLERY, RESULTS, SHARDS, TRAIN
 from pipeline.report import candidates as report_candidates
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _CONFUSED_PAIRS = 3  # that the report names, of each model and of all
-_CLIPS = 8  # that the report shows of those most models mistake
+_CLIPS = 8  # that the report shows of those most models misclassify
 
 
 def run(params: Params) -> None:
@@ -112,14 +112,14 @@ def _details(model: EvaluatedModel) -> ModelDetails:
 
 
 def _single_clips(models: Sequence[EvaluatedModel]) -> list[Section]:
-    """The clips that most models mistake, and the activation maps of one clip per class."""
+    """The clips that most models misclassify, and the activation maps of one clip per class."""
     videos = {model.name: model.videos for model in models}
-    found = most_mistaken(videos, _CLIPS)
+    found = most_misclassified(videos, _CLIPS)
     records = find_records(SHARDS.parent / "parquet", [each.clip for each in found])
     sheets = {clip: encode_jpeg(strip(record), quality=85) for clip, record in records.items()}
     pairs = confused_pairs(videos, _CONFUSED_PAIRS)
     return [
-        understanding.mistaken(found, sheets, pairs, len(models)),
+        understanding.misclassified(found, sheets, pairs, len(models)),
         understanding.activation_maps(_clip_maps(models)),
     ]
 

@@ -63,9 +63,9 @@ def test_the_report_has_differences_between_candidates_and_single_clips(project,
     report = (project.folder / "results/report.html").read_text()
     for heading in (
         "Differences between candidates",
-        "What they make of time",
-        "Mistaken most",
-        "Where they look",
+        "Use of time",
+        "Most misclassified",
+        "Activation maps",
     ):
         assert f"<h2>{heading}</h2>" in report
 

@@ -40,11 +40,11 @@ def sections(picture, rows, mistakes=()):
 
 def test_the_lead_names_the_best_with_its_interval():
     lead = models_part.lead([FAR, BEST, NEAR])
-    assert lead.startswith("csn (rgb) is right about 92.0% of 126 test clips")
+    assert lead.startswith("csn (rgb) classifies 92.0% of 126 test clips")
     assert "85.0% to 97.0%" in lead
 
 
-def test_models_equal_in_videos_are_told_apart_by_windows():
+def test_models_equal_in_video_accuracy_are_ranked_by_clip_accuracy():
     assert models_part.lead(
         [BEST, replace(NEAR, video_accuracy=0.92, clip_accuracy=0.9)]
     ).startswith("vgg_lstm")
@@ -64,14 +64,14 @@ def test_fusions_do_not_count_as_the_cheapest(picture):
 
 def test_training_clips_known_too_well_are_named_at_the_epoch_that_was_kept(picture):
     assert curves.kept_epoch(EPOCHS)["epoch"] == 2
-    assert "one (90% against 70%)" in sections(picture, [BEST])["How they learned"]
+    assert "one (90% against 70%)" in sections(picture, [BEST])["Training"]
 
 
 def test_mistakes_are_named_and_their_absence_too(picture):
     mistakes = [("a", "b", 3), ("b", "a", 1)]
-    text = sections(picture, [BEST], mistakes)["What they confuse"]
-    assert "a taken for b (3×) and b taken for a (1×)" in text
-    assert "Not a single mistake" in sections(picture, [BEST])["What they confuse"]
+    text = sections(picture, [BEST], mistakes)["Confusion"]
+    assert "a as b (3×) and b as a (1×)" in text
+    assert "No mistake" in sections(picture, [BEST])["Confusion"]
 
 
 def test_curves_have_a_panel_a_model():

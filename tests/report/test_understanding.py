@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from pipeline.evaluation.mistakes import Mistaken
+from pipeline.evaluation.mistakes import MisclassifiedClip
 from pipeline.report import understanding
 from pipeline.report.understanding import ClipMaps
 
@@ -12,16 +12,18 @@ CLIP = "Violin/v_Violin_g01_c01"
 
 
 def test_a_mistaken_clip_has_its_sheet_and_says_who_took_it_for_what():
-    clip = Mistaken(CLIP, "Violin", {"vgg": "Piano", "csn": "Surfing", "resnet": "Piano"})
-    section = understanding.mistaken([clip], {CLIP: JPEG}, [("Piano", "Violin", 2)], 4)
+    clip = MisclassifiedClip(CLIP, "Violin", {"vgg": "Piano", "csn": "Surfing", "resnet": "Piano"})
+    section = understanding.misclassified([clip], {CLIP: JPEG}, [("Piano", "Violin", 2)], 4)
     text, sheet = section.blocks
     assert "by 4 models: Piano and Violin (2×)" in text
-    assert "v_Violin_g01_c01 (Violin) is Piano to vgg, resnet; Surfing to csn." in sheet
+    assert (
+        "v_Violin_g01_c01 (Violin) was classified as Piano by vgg, resnet; Surfing by csn." in sheet
+    )
     assert "data:image/jpeg" in sheet
 
 
 def test_models_without_mistakes_are_said_to_have_none():
-    assert "No model mistakes" in understanding.mistaken([], {}, [], 4).blocks[0]
+    assert "No model misclassifies" in understanding.misclassified([], {}, [], 4).blocks[0]
 
 
 def test_models_look_at_the_same_clip_below_one_heading():
