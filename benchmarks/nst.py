@@ -46,10 +46,9 @@ def main() -> None:
     options = _options()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     settings = load_params(ROOT / "params.yaml").stylize
-    settings = settings.model_copy(update={"features": str(options.features)})
     clips = {name: _frames(options.clips / name, options.frames, settings.size) for name in CLIPS}
     style = read_picture(options.style)
-    stylizer = NeuralStyle(style, settings)
+    stylizer = NeuralStyle(style, settings, options.features)
     torch = Torch(options.torch_python, "benchmarks.torch_nst")
     pictures = _pictures(clips[CLIPS[0]], to_image(shrink(style, settings.size)))
     result = {

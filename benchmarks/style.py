@@ -70,7 +70,7 @@ def _measured(
     pictures = [video[-1] for video in videos[SHOWN]]
     style, trained = read_picture(folder / "style.png"), _trained(folder)
     if trained["method"] == "fast":
-        by_nst = NeuralStyle(style, settings)
+        by_nst = NeuralStyle(style, settings, Path(settings.features))
         pictures += [by_nst.picture(clip[-1]) for clip in clips[SHOWN]]
     loss = PerceptualLoss(features, to_image(shrink(style, settings.size)))
     return {**trained, **speed, **_steadiness(stylizer, clips, videos, loss)}, pictures

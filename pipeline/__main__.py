@@ -171,6 +171,12 @@ def evaluate(model: _ModelName) -> None:
 
 
 @app.command(rich_help_panel=_STAGES)
+def features() -> None:
+    """Choose the network whose feature maps the perceptual losses compare."""
+    _run("stages.features")
+
+
+@app.command(rich_help_panel=_STAGES)
 def style(
     style: Annotated[str, typer.Argument(help="its name in the section styles of params.yaml")],
 ) -> None:

@@ -199,7 +199,7 @@ class Params(Section):
     models: dict[ModelName, Model] = Field(min_length=1)
     evaluate: Evaluate
     stylize: Stylize
-    styles: dict[ModelName, Style] = Field(min_length=1)
+    styles: dict[ModelName, Style]
     fast: Fast
     cyclegan: CycleGan
     gallery: Gallery

@@ -10,6 +10,7 @@ EXPLORE = Path("data/explore")
 TRAIN = Path("data/train")
 EVALUATE = Path("data/evaluate")
 STYLE = Path("data/style")
+FEATURES = Path("data/style/_features")  # a row of styles cannot have this name
 GALLERY = Path("data/gallery")
 PROMOTION = Path("results/promotion.json")
 RESULTS = Path("results")

@@ -41,8 +41,10 @@ WORDS = {
 
 
 def sections(folder: Path) -> list[Section]:
-    """The sections on style transfer, from what the stage `gallery` wrote to `folder`."""
+    """The sections on style transfer, from what the stage `gallery` wrote; none without styles."""
     rows: list[Row] = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
+    if not rows:
+        return []
     pictures = [
         heading(_title(row))
         + photo((folder / row["name"] / "stylized.png").read_bytes(), alt=f"By {row['name']}")

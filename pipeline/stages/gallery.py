@@ -6,7 +6,6 @@ import json
 import logging
 import time
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,8 +13,8 @@ import numpy as np
 from pipeline.dataset.catalogue import labels, read_catalogue
 from pipeline.dataset.names import path_on_disk
 from pipeline.files import write_text
-from pipeline.paths import CATALOGUE, GALLERY, STYLE
-from pipeline.style.features import load_features
+from pipeline.paths import CATALOGUE, FEATURES, GALLERY, STYLE
+from pipeline.style.features import feature_file, load_features
 from pipeline.style.feedforward import FeedForward, load_generator
 from pipeline.style.images import read_picture, shrink
 from pipeline.style.metrics import evaluate_video
@@ -36,7 +35,10 @@ NST = "nst"
 def run(params: Params) -> None:
     """Write data/gallery/comparison.json and data/gallery/NAME/{metrics.json,stylized.png}."""
     clips = _clips(params)
-    rows = [_row(params, name, clips) for name in (NST, *params.styles)]
+    # Neural style transfer follows a style of the table.
+    names = (NST, *params.styles) if params.styles else ()
+    rows = [_row(params, name, clips) for name in names]
+    GALLERY.mkdir(parents=True, exist_ok=True)
     write_text(GALLERY / "comparison.json", json.dumps(rows, indent=2) + "\n")
     log.info("wrote %s", GALLERY / "comparison.json")
 
@@ -55,7 +57,7 @@ def _row(params: Params, name: str, clips: list[list[Picture]]) -> dict[str, Any
     """One row of the comparison; its pictures are written, too."""
     stylizer, known = _method(params, name)
     style = read_picture(STYLE / known["style"] / "style.png")
-    loss = PerceptualLoss(load_features(Path(params.stylize.features)), to_image(style))
+    loss = PerceptualLoss(load_features(FEATURES), to_image(style))
     stylizer.picture(clips[0][0])  # TensorFlow traces first, which is not the method's time
     started = time.perf_counter()
     videos = [list(stylizer.video(iter(clip))) for clip in clips]
@@ -79,10 +81,10 @@ def _method(params: Params, name: str) -> tuple[NeuralStyle | FeedForward, dict[
     """The stylizer and its record; neural style transfer follows the first row's style."""
     if name == NST:
         first = next(iter(params.styles))
-        size = Path(params.stylize.features).stat().st_size
+        size = feature_file(FEATURES).stat().st_size
         style = read_picture(STYLE / first / "style.png")
         known = {"method": NST, "style": first, "train_seconds": 0.0, "size_bytes": size}
-        return NeuralStyle(style, params.stylize), known
+        return NeuralStyle(style, params.stylize, FEATURES), known
     record = json.loads((STYLE / name / "record.json").read_text(encoding="utf-8"))
     network = load_generator(STYLE / name / "model.keras")
     known = {key: record[key] for key in ("method", "train_seconds", "size_bytes")}

@@ -15,7 +15,7 @@ from pipeline.dataset.catalogue import groups, labels, read_catalogue
 from pipeline.errors import ParamsError
 from pipeline.files import code_hash, content_hash, json_hash, write_text
 from pipeline.models.layers import PictureConv2D, replace_layers
-from pipeline.paths import CATALOGUE, SHARDS, STATE, STYLE
+from pipeline.paths import CATALOGUE, FEATURES, SHARDS, STATE, STYLE
 from pipeline.style.crops import Crops
 from pipeline.style.cyclegan import CycleGanTrainer
 from pipeline.style.domains import (
@@ -26,7 +26,7 @@ from pipeline.style.domains import (
     with_brush_strokes,
 )
 from pipeline.style.fast import FastTrainer
-from pipeline.style.features import load_features
+from pipeline.style.features import feature_file, load_features
 from pipeline.style.feedforward import FeedForward
 from pipeline.style.images import picture_hash, shrink
 from pipeline.style.networks import discriminator, generator
@@ -115,7 +115,7 @@ def _trainer(params: Params, row: Style, photos: Domain, style_images: Domain) -
     style = to_image(shrink(style_images.training[0], 2 * settings.size))
     return FastTrainer(
         generator(widths=WIDTHS, blocks=BLOCKS),
-        PerceptualLoss(load_features(Path(params.stylize.features)), style),
+        PerceptualLoss(load_features(FEATURES), style),
         photos=_crops(photos.training, settings),
         held_out=_crops(photos.held_out, settings, SAMPLES),
         settings=settings,
@@ -146,7 +146,7 @@ def _provenance(params: Params, style: str, photos: Domain, style_images: Domain
         "style_images_hash": _hash(style_images),
     }
     if row.method == "fast":
-        made_from["features_hash"] = content_hash(Path(params.stylize.features))
+        made_from["features_hash"] = content_hash(feature_file(FEATURES))
     return {
         "key": json_hash([made_from, code_hash(__name__)]),
         "stage": "style",

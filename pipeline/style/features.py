@@ -34,13 +34,22 @@ class Features:
 
 
 def load_features(path: Path) -> Features:
-    """Features of a trained model of this project (.keras) or of a VGG19 weight file (.h5)."""
+    """Features of a trained model of this project (.keras) or of a VGG19 weight file (.h5).
+
+    `path` is that file, or the folder that the stage `features` wrote.
+    """
+    path = feature_file(path)
     if not path.is_file():
         raise StyleError(
-            f"stylize.features is {path}, which does not exist; run `dvc repro`, which trains it, "
-            "or name a VGG19 weight file (.h5)"
+            f"the feature network {path} does not exist; run `dvc repro features`, "
+            "or set stylize.features to a VGG19 weight file (.h5)"
         )
     return own_features(path) if path.suffix == ".keras" else vgg19_features(path)
+
+
+def feature_file(path: Path) -> Path:
+    """The file itself, or the one in the folder that the stage `features` wrote."""
+    return next(path.iterdir(), path) if path.is_dir() else path
 
 
 def own_features(path: Path) -> Features:

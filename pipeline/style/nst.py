@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.style.features import load_features
@@ -12,6 +11,8 @@ from pipeline.style.temporal import to_image
 from pipeline.style.transfer import Image, Prior, StyleTransfer, Weights
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pipeline.params import Stylize
     from pipeline.video.decode import Picture
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 class NeuralStyle(Stylizer):
     """Optimizes every frame after one style image, at the size of the settings."""
 
-    def __init__(self, style: Picture, settings: Stylize) -> None:
+    def __init__(self, style: Picture, settings: Stylize, features: Path) -> None:
         super().__init__(size=settings.size, keep_colours=settings.keep_colours)
         self._steps, self._steps_per_frame = settings.steps, settings.steps_per_frame
         weights = Weights(
@@ -28,8 +29,8 @@ class NeuralStyle(Stylizer):
             total_variation=settings.total_variation,
             temporal=settings.temporal,
         )
-        features = load_features(Path(settings.features))
-        self.transfer = StyleTransfer(features, to_image(shrink(style, settings.size)), weights)
+        network = load_features(features)
+        self.transfer = StyleTransfer(network, to_image(shrink(style, settings.size)), weights)
 
     def stylize_frame(self, frame: Image, prior: Prior | None) -> Image:
         """Optimization from the frame itself, or fewer steps from its warped predecessor."""

@@ -42,7 +42,7 @@ def style(tmp_path):
 class Negative:
     """Stands for neural style transfer, in no time."""
 
-    def __init__(self, style, settings):
+    def __init__(self, *_):
         pass
 
     def video(self, frames):
@@ -150,7 +150,7 @@ def test_names_of_a_folder_are_kept_byte_by_byte(film, tmp_path, stylized, name)
 def test_a_folder_with_a_file_that_failed_ends_with_status_1(
     folder, tmp_path, style, monkeypatch, caplog
 ):
-    monkeypatch.setattr(stylize, "_stylizer", lambda *_: (Negative(None, None), []))
+    monkeypatch.setattr(stylize, "_stylizer", lambda *_: (Negative(), []))
     monkeypatch.chdir(ROOT)
     fail_at_b(monkeypatch, ValueError("frames differ in size"))
     source, target = str(folder), str(tmp_path / "out")

@@ -57,6 +57,10 @@ class Project:
         params = self.params()
         for section, values in sections.items():
             params[section] = values if section == "models" else {**params[section], **values}
+        self.write(params)
+
+    def write(self, params: dict) -> None:
+        """Replace params.yaml."""
         (self.folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
 
     def repro(self) -> list[str]:

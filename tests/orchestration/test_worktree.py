@@ -259,9 +259,7 @@ def test_untracked_inputs_of_the_project_are_there_in_a_work_tree(project):
 
 
 def test_what_stages_make_is_not_linked(project):
-    features = project / load_params(project / "params.yaml").stylize.features
-    features.parent.mkdir(parents=True)
-    features.touch()
+    (project / load_params(project / "params.yaml").stylize.features).mkdir(parents=True)
     make_worktree(project, project / "trees/a", {})
     assert not (project / "trees/a/data").exists()
 

@@ -12,7 +12,8 @@ from pipeline.dataset.catalogue import build_catalogue, write_catalogue
 from pipeline.models import build
 from pipeline.models.layers import PictureConv2D, replace_layers
 from pipeline.params import Gallery, Style, load_params
-from pipeline.paths import CATALOGUE, GALLERY, STYLE
+from pipeline.paths import CATALOGUE, FEATURES, GALLERY, STYLE
+from pipeline.report import style_part
 from pipeline.stages import gallery
 from pipeline.style.networks import generator
 
@@ -34,7 +35,8 @@ def project(tmp_path_factory, film):
         for name in ("a", "b", "c", "z")
     ]
     write_catalogue(build_catalogue(rows), folder / CATALOGUE)
-    build("vgg_lstm", input_shape=(2, 32, 32, 3), classes=2).save(folder / "features.keras")
+    (folder / FEATURES).mkdir(parents=True)
+    build("vgg_lstm", input_shape=(2, 32, 32, 3), classes=2).save(folder / FEATURES / "model.keras")
     network = folder / STYLE / "one"
     network.mkdir(parents=True)
     noise = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
@@ -49,7 +51,7 @@ def project(tmp_path_factory, film):
 @pytest.fixture(scope="module")
 def params():
     committed = load_params(ROOT / "params.yaml")
-    quick = {"features": "features.keras", "size": 32, "steps": 2, "steps_per_frame": 1}
+    quick = {"size": 32, "steps": 2, "steps_per_frame": 1}
     return committed.model_copy(
         update={
             "styles": {"one": Style(method="fast", photos="clips", style_images="brush")},
@@ -79,7 +81,7 @@ def test_a_network_has_the_costs_of_its_record_and_nst_has_no_training(rows, pro
     nst, fast = rows
     assert (nst["train_seconds"], fast["train_seconds"]) == (0.0, 1.5)
     assert (nst["size_bytes"], fast["size_bytes"]) == (
-        (project / "features.keras").stat().st_size,
+        (project / FEATURES / "model.keras").stat().st_size,
         1234,
     )
 
@@ -97,6 +99,14 @@ def test_the_pictures_are_the_clips_above_the_results(rows, project):
         # Two clips side by side, 32 x 24 pixels each.
         assert cv2.imread(str(folder / "stylized.png")).shape == (2 * 24, 2 * 32, 3)
         assert json.loads((folder / "metrics.json").read_text(encoding="utf-8")) == row
+
+
+def test_without_styles_the_comparison_is_empty(project, params, tmp_path, monkeypatch):
+    monkeypatch.chdir(project)
+    monkeypatch.setattr(gallery, "GALLERY", tmp_path / "gallery")
+    gallery.run(params.model_copy(update={"styles": {}}))
+    assert json.loads((tmp_path / "gallery/comparison.json").read_text(encoding="utf-8")) == []
+    assert style_part.sections(tmp_path / "gallery") == []
 
 
 def test_the_clips_are_spread_over_the_test_split(project, params, monkeypatch):

@@ -11,7 +11,7 @@ from pipeline.commands import stylize
 from pipeline.errors import ParamsError, StyleError
 from pipeline.models import build
 from pipeline.params import Style, load_params
-from pipeline.paths import STYLE
+from pipeline.paths import FEATURES, STYLE
 from pipeline.stages import style
 
 ROOT = Path(__file__).parents[2]
@@ -21,7 +21,8 @@ ROOT = Path(__file__).parents[2]
 def project(tmp_path_factory):
     """A folder with photographs, a painting and a feature network."""
     folder = tmp_path_factory.mktemp("project")
-    build("vgg_lstm", input_shape=(2, 32, 32, 3), classes=2).save(folder / "features.keras")
+    (folder / FEATURES).mkdir(parents=True)
+    build("vgg_lstm", input_shape=(2, 32, 32, 3), classes=2).save(folder / FEATURES / "model.keras")
     random = np.random.default_rng(0)
     (folder / "photos").mkdir()
     for name in ("photos/a.png", "photos/b.png", "painting.png", "other.png"):
@@ -45,7 +46,6 @@ def params(project, monkeypatch):
     return params.model_copy(
         update={
             "styles": rows,
-            "stylize": params.stylize.model_copy(update={"features": "features.keras"}),
             "cyclegan": params.cyclegan.model_copy(update={"size": 32, "steps": 2}),
             "fast": params.fast.model_copy(update={"size": 48, "steps": 2, "batch_size": 1}),
         }
