@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from pipeline.evaluation.candidates import Pair, Summary
-from pipeline.report.html import Section, paragraph, table
+from pipeline.report.html import Section, template
 
 LEVEL = 0.05  # of significance
 _HEAD = ("network", "seeds", "mean video accuracy", "95 % interval", "lowest", "highest")
@@ -34,16 +34,15 @@ def section(summaries: Sequence[Summary], pairs: Sequence[Pair]) -> Section | No
     if not pairs:
         return None
     names = [each.name for each in _ranked(summaries)]
-    blocks = [paragraph(_verdict(pairs)), _matrix(names, pairs)]
-    if _has_seeds(summaries):
-        blocks += [paragraph(_SEEDS), table(_HEAD, map(_cells, _ranked(summaries)))]
-    return Section("Differences between candidates", tuple(blocks))
-
-
-_SEEDS = (
-    "Models that differ only in the seed, aggregated. Lowest and highest are single seeds; the "
-    "interval is of the seeds' mean, with test groups as the independent units."
-)
+    seeds = [_HEAD, *map(_cells, _ranked(summaries))] if _has_seeds(summaries) else []
+    body = template("candidates.html").differences(
+        significant=[_ahead(pair) for pair in pairs if pair.p < LEVEL],
+        level=LEVEL,
+        pairs=len(pairs),
+        matrix=[("difference to", *names), *_matrix(names, pairs)],
+        seeds=seeds,
+    )
+    return Section("Differences between candidates", body)
 
 
 def _has_seeds(summaries: Sequence[Summary]) -> bool:
@@ -61,30 +60,15 @@ def _cells(summary: Summary) -> tuple[str, ...]:
     return summary.name, seeds, f"{summary.mean:.1%}", f"{low:.1%} – {high:.1%}", *shares
 
 
-def _verdict(pairs: Sequence[Pair]) -> str:
-    found = [_ahead(pair) for pair in pairs if pair.p < LEVEL]
-    significant = (
-        f"Significant (p < {LEVEL}): {'; '.join(found)}."
-        if found
-        else f"No difference is significant: none has p < {LEVEL}."
-    )
-    return (
-        f"{significant} Each cell is the row's video accuracy minus the column's, in points, with "
-        "the p-value of a two-sided paired permutation test over test groups. If all candidates "
-        f"were equal, {LEVEL:.0%} of the {len(pairs)} pairs would be below {LEVEL} by chance."
-    )
-
-
 def _ahead(pair: Pair) -> str:
     first, second = (pair.one, pair.other) if pair.difference > 0 else (pair.other, pair.one)
     return f"{first} over {second} ({100 * abs(pair.difference):.1f} points, p {pair.p:.3f})"
 
 
-def _matrix(names: Sequence[str], pairs: Sequence[Pair]) -> str:
+def _matrix(names: Sequence[str], pairs: Sequence[Pair]) -> list[tuple[str, ...]]:
     leads = {(pair.one, pair.other): (pair.difference, pair.p) for pair in pairs}
     leads |= {(pair.other, pair.one): (-pair.difference, pair.p) for pair in pairs}
-    rows = [(one, *(_lead(leads.get((one, other))) for other in names)) for one in names]
-    return table(("difference to", *names), rows)
+    return [(one, *(_lead(leads.get((one, other))) for other in names)) for one in names]
 
 
 def _lead(found: tuple[float, float] | None) -> str:

@@ -1,11 +1,10 @@
 """The report's part on the data: what stage `explore` found, in sentences."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pipeline.report.html import Section, chart, heading, paragraph, photo, table
+from pipeline.report.html import Section, template
 
 Classes = dict[str, dict[str, float]]
 
@@ -25,53 +24,26 @@ def lead(folder: Path) -> str:
 def sections(folder: Path) -> list[Section]:
     """The sections on the data, from what `explore` wrote to `folder`."""
     found = _read(folder / "metrics.json")
-    missing: dict[str, str] = _read(folder / "left_out.json")
     classes: Classes = found["classes"]
-
-    def figure(name: str, alt: str) -> str:
-        return chart((folder / "figures" / f"{name}.png").read_bytes(), alt=alt)
-
-    return [
-        _counts(classes, figure),
-        Section(
-            "How long clips last",
-            (
-                paragraph(_durations(found["duration"], classes)),
-                figure("durations", "Histograms of the clips' durations by class"),
-                paragraph(_frames(found["frames"])),
-                figure("frames", "Histograms of the clips' frame counts by class"),
-            ),
-        ),
-        Section(
-            "Colours",
-            (
-                paragraph(_channels(classes)),
-                figure("colours", "Histograms of red, green and blue by class"),
-                paragraph(_tones(classes)),
-                figure("tones", "Saturation and brightness by class"),
-            ),
-        ),
-        Section("Motion", (paragraph(_speeds(classes)), figure("speed", "Motion by class"))),
-        _sheets(folder / "sheets"),
-        _left_out(missing, found["clips"]),
-    ]
+    part = template("data_part.html")
+    figures = {path.stem: path.read_bytes() for path in (folder / "figures").glob("*.png")}
+    rows = [_cells(name, one) for name, one in classes.items()]
+    durations = _durations(found["duration"], classes)
+    sheets = {path.stem: path.read_bytes() for path in sorted((folder / "sheets").glob("*.jpg"))}
+    bodies = {
+        "Classes and splits": part.counts(classes.values(), rows, _evenness(classes), figures),
+        "How long clips last": part.lengths(durations, found["frames"], figures),
+        "Colours": part.colours(_channels(classes), _tones(classes), figures),
+        "Motion": part.motion(_speeds(classes), figures),
+        "Contact sheets": part.sheets(sheets),
+        "Clips left out": part.left_out(_read(folder / "left_out.json"), found["clips"], _LIMIT),
+    }
+    return [Section(heading, body) for heading, body in bodies.items()]
 
 
-def _counts(classes: Classes, figure: Callable[[str, str], str]) -> Section:
-    head = ("class", "clips", "train", "validation", "test", "groups", "duration", "frames")
-    columns = ("clips", "train", "validation", "test", "groups")
-    rows = [
-        (name, *(each[column] for column in columns), f"{each['duration']:.1f} s", each["frames"])
-        for name, each in classes.items()
-    ]
-    totals = {split: sum(each[split] for each in classes.values()) for split in columns}
-    text = (
-        f"{totals['train']} clips train, {totals['validation']} validate and {totals['test']} "
-        f"test. A group is the longer video that clips were cut from; no group is in two splits. "
-        f"{_evenness(classes)}"
-    )
-    whole = table(head, [(*row[:-1], f"{row[-1]:g}") for row in rows])
-    return Section("Classes and splits", (paragraph(text), figure("splits", text), whole))
+def _cells(name: str, one: dict[str, float]) -> tuple[object, ...]:
+    counts = (one[column] for column in ("clips", "train", "validation", "test", "groups"))
+    return name, *counts, f"{one['duration']:.1f} s", f"{one['frames']:g}"
 
 
 def _evenness(classes: Classes) -> str:
@@ -95,13 +67,6 @@ def _durations(all_clips: dict[str, float], classes: Classes) -> str:
         f"{all_clips['longest']:.1f} s.{skew} By class, medians go from "
         f"{classes[shortest]['duration']:.1f} s ({shortest}) to "
         f"{classes[longest]['duration']:.1f} s ({longest})."
-    )
-
-
-def _frames(all_clips: dict[str, float]) -> str:
-    return (
-        f"Nine clips in ten have between {all_clips['p5']:.0f} and {all_clips['p95']:.0f} frames, "
-        "counted by decoding them."
     )
 
 
@@ -146,30 +111,6 @@ def _speeds(classes: Classes) -> str:
         f"{fastest} moves most: in the median clip, a point crosses {high:.1%} of the picture's "
         f"width a second{times} {slowest} ({low:.1%}). The camera's own motion counts here; "
         "networks see flow without its mean."
-    )
-
-
-def _sheets(folder: Path) -> Section:
-    text = (
-        "Training clips of different groups, each in a row from its start to its end. Below the "
-        "frames is their optical flow: red moves right, yellow down, light blue left, magenta up; "
-        "white stands still."
-    )
-    blocks = [paragraph(text)]
-    for path in sorted(folder.glob("*.jpg")):
-        blocks += [heading(path.stem), photo(path.read_bytes(), alt=f"Frames of {path.stem}")]
-    return Section("Contact sheets", tuple(blocks))
-
-
-def _left_out(missing: dict[str, str], used: int) -> Section:
-    if not missing:
-        return Section("Clips left out", (paragraph(f"None: all {used} clips could be decoded."),))
-    rows = list(missing.items())[:_LIMIT]
-    text = f"{_many(len(missing), 'clip')} could not be used, beside {used} that are."
-    if len(missing) > len(rows):
-        text += f" The first {len(rows)}:"
-    return Section(
-        "Clips left out", (paragraph(text), table(("clip", "reason"), rows, kind="words"))
     )
 
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from pipeline.report import curves, time_use
 from pipeline.report.comparison import Row, measured
 from pipeline.report.curves import Epochs
-from pipeline.report.html import Section, chart, heading, paragraph, table, tiles
+from pipeline.report.html import Section, template
 
 
 @dataclass(frozen=True)
@@ -43,27 +43,15 @@ def sections(
 
     `tested` has the differences between candidates.
     """
-    learned = curves.figure({model.name: model.epochs for model in models})
+    part = template("models_part.html")
+    learned = _png(curves.figure({model.name: model.epochs for model in models}))
+    ranked = map(_cells, _ranked(rows))
     found = [
-        Section(
-            "Comparison",
-            (
-                paragraph(_doubt(rows)),
-                _table(rows),
-                chart(picture, alt="Accuracy against parameters, size and training time"),
-                paragraph(_costs(rows)),
-            ),
-        ),
+        Section("Comparison", part.comparison(_doubt(rows), ranked, picture, _costs(rows))),
         tested,
-        Section(
-            "Training",
-            (
-                paragraph(_learning(models)),
-                chart(_png(learned), alt="Accuracy by epoch in training and validation"),
-            ),
-        ),
+        Section("Training", part.training(_overfitted(models), learned)),
         time_use.section(rows),
-        Section("Confusion", (tiles(map(_mistakes, models)),)),
+        Section("Confusion", part.confusion(models)),
     ]
     return [each for each in found if each]
 
@@ -85,18 +73,9 @@ def _doubt(rows: Sequence[Row]) -> str:
     )
 
 
-def _table(rows: Sequence[Row]) -> str:
-    head = ("model", "video accuracy", "95 % interval", "clip accuracy", "parameters", "size")
-    cells = [
-        (
-            row.name,
-            f"{row.video_accuracy:.1%}",
-            "{:.1%} – {:.1%}".format(*row.video_accuracy_ci95),
-            *measured(row),
-        )
-        for row in _ranked(rows)
-    ]
-    return table((*head, "training", "GFLOPs", "latency"), cells)
+def _cells(row: Row) -> tuple[str, ...]:
+    interval = "{:.1%} – {:.1%}".format(*row.video_accuracy_ci95)
+    return row.name, f"{row.video_accuracy:.1%}", interval, *measured(row)
 
 
 def _costs(rows: Sequence[Row]) -> str:
@@ -116,35 +95,17 @@ def _costs(rows: Sequence[Row]) -> str:
     )
 
 
-def _learning(models: Sequence[ModelDetails]) -> str:
-    """Who fits its training clips much better than those it has not seen."""
+def _overfitted(models: Sequence[ModelDetails]) -> list[str] | None:
+    """Who fits its training clips much better than those it has not seen; None: not known."""
     validated = [each for each in models if "val_loss" in each.epochs[0]]
     if not validated:
-        return "Validation groups were trained on too; the last epoch's weights were kept."
-    gaps = {each.name: curves.kept_epoch(each.epochs) for each in validated}
-    over = [
+        return None
+    kept = {each.name: curves.kept_epoch(each.epochs) for each in validated}
+    return [
         f"{name} ({row['accuracy']:.0%} against {row['val_accuracy']:.0%})"
-        for name, row in gaps.items()
+        for name, row in kept.items()
         if row["accuracy"] - row["val_accuracy"] > 0.1
     ]
-    text = (
-        "A dot marks the epoch whose weights were kept: that of the least validation loss. "
-        "Training is measured on windows as it sees them (cropped, recoloured, and blended where "
-        "train.mixup is above 0), which are harder than those of validation. "
-    )
-    if over:
-        return f"{text}There, these did far better in training than in validation: {_listed(over)}."
-    return f"{text}There, none did better in training than in validation by over 10 points."
-
-
-def _mistakes(model: ModelDetails) -> str:
-    if model.mistakes:
-        pairs = [f"{true} as {guess} ({times}×)" for true, guess, times in model.mistakes]
-        text = f"Most often: {_listed(pairs)}."
-    else:
-        text = "No mistake on the test clips."
-    picture = chart(model.confusion.read_bytes(), alt=f"Confusion matrix of {model.name}")
-    return heading(model.name) + paragraph(text) + picture
 
 
 def _ranked(rows: Sequence[Row]) -> list[Row]:

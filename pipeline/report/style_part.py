@@ -1,11 +1,10 @@
 """The report's part on style transfer: the methods in numbers, in words and in pictures."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.report.html import Section, heading, paragraph, photo, table
+from pipeline.report.html import Section, template
 
 Row = dict[str, Any]
 
@@ -45,49 +44,15 @@ def sections(folder: Path) -> list[Section]:
     rows: list[Row] = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
     if not rows:
         return []
-    pictures = [
-        heading(_title(row))
-        + photo((folder / row["name"] / "stylized.png").read_bytes(), alt=f"By {row['name']}")
-        for row in rows
-    ]
-    gallery = paragraph(
-        "Above: frames of test clips; below: the same frames, stylized as part of a video."
-    )
+    part = template("style_part.html")
+    pictures = [(_title(row), (folder / row["name"] / "stylized.png").read_bytes()) for row in rows]
     return [
-        Section("Style transfer", (paragraph(_reading()), numbers(rows), _words(rows))),
-        Section("Gallery", (gallery, *pictures)),
+        Section("Style transfer", part.methods(map(_numbers, rows), map(_words, rows))),
+        Section("Gallery", part.gallery(pictures)),
     ]
 
 
-def numbers(rows: Sequence[Row]) -> str:
-    """One row per method."""
-    head = (
-        "method",
-        "seconds per frame",
-        "training",
-        "size",
-        "warping error",
-        "each frame alone",
-        "Gram distance",
-        "each frame alone",
-        "content distance",
-        "content drift",
-        "colour drift",
-    )
-    return table(head, [_cells(row) for row in rows])
-
-
-def _reading() -> str:
-    return (
-        "Warping error: the root mean square change from frame to frame along the clip's own "
-        "motion, of 0..1, beside the same frames stylized one by one. Gram and content distance: "
-        "the perceptual losses over the network of stylize.features. Content drift: "
-        "the last frame's content distance over the first one's. Colour drift: how far the mean "
-        "colour moves beyond the original's."
-    )
-
-
-def _cells(row: Row) -> tuple[str, ...]:
+def _numbers(row: Row) -> tuple[str, ...]:
     video, alone = row["video"], row["per_frame"]
     return (
         _title(row),
@@ -104,16 +69,12 @@ def _cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def _words(rows: Sequence[Row]) -> str:
-    head = ("method", "input", "training", "speed", "generalization", "control")
-    cells = []
-    for row in rows:
-        given, training, speed, reach, control = WORDS[row["method"]]
-        if row["train_seconds"]:
-            training = f"{training}; here {row['train_seconds'] / 60:.1f} min"
-        speed = f"{speed}; here {1 / row['seconds_per_frame']:.1f} frames/s"
-        cells.append((_title(row), given, training, speed, reach, control))
-    return table(head, cells, kind="words")
+def _words(row: Row) -> tuple[str, ...]:
+    given, training, speed, reach, control = WORDS[row["method"]]
+    if row["train_seconds"]:
+        training = f"{training}; here {row['train_seconds'] / 60:.1f} min"
+    speed = f"{speed}; here {1 / row['seconds_per_frame']:.1f} frames/s"
+    return _title(row), given, training, speed, reach, control
 
 
 def _title(row: Row) -> str:

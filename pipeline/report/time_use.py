@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from pipeline.report.comparison import Row
-from pipeline.report.html import Section, paragraph, table
+from pipeline.report.html import Section, template
 
 
 def section(rows: Sequence[Row]) -> Section | None:
@@ -12,11 +12,8 @@ def section(rows: Sequence[Row]) -> Section | None:
     if not controlled:
         return None
     ordered = sorted(controlled, key=lost_to_stillness, reverse=True)
-    head = ("model", "as it is", "still", "lost", "shuffled", "lost")
-    return Section(
-        "Use of time",
-        (paragraph(_verdict(ordered)), table(head, map(_cells, ordered)), paragraph(_METHOD)),
-    )
+    body = template("time_use.html").use_of_time(_verdict(ordered), map(_cells, ordered))
+    return Section("Use of time", body)
 
 
 def lost_to_stillness(row: Row) -> float:
@@ -27,13 +24,6 @@ def lost_to_stillness(row: Row) -> float:
 def lost_to_shuffling(row: Row) -> float:
     """Share of clips that are correct as they are and no longer if frames are shuffled."""
     return (row.ordered_accuracy or 0.0) - (row.shuffled_accuracy or 0.0)
-
-
-_METHOD = (
-    "One window of each clip, the same in all three columns. Still: its middle frame in the place "
-    "of all. Shuffled: all its frames in an order drawn for the clip. No model was trained on such "
-    "windows, so a loss shows what it relies on, not what is necessary."
-)
 
 
 def _verdict(rows: Sequence[Row]) -> str:

@@ -1,4 +1,6 @@
-"""A row of a comparison, as the tests of the report need one."""
+"""A row of a comparison, and the cells of a page's tables, as tests of the report need them."""
+
+import re
 
 from pipeline.report.comparison import Row
 
@@ -24,3 +26,9 @@ CSN = Row(
     hardware="a laptop",
     threads=2,
 )
+
+
+def cells(html):
+    """The texts of the cells of each row below a head."""
+    rows = re.findall(r"<tr>(<td.*)</tr>", html)
+    return [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in rows]

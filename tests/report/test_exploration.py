@@ -161,7 +161,7 @@ def explored(clips, catalogue, tmp_path):
 
 
 def test_the_report_says_what_the_numbers_say(explored):
-    blocks = {each.heading: "".join(each.blocks) for each in data_part.sections(explored)}
+    blocks = {each.heading: each.body for each in data_part.sections(explored)}
     assert "75% of the clips last between 2 and 10 s" in blocks["How long clips last"]
     assert "b to red" in blocks["Colours"]
     assert "b moves most" in blocks["Motion"]
@@ -172,4 +172,4 @@ def test_the_report_says_what_the_numbers_say(explored):
 
 def test_a_report_without_clips_left_out_says_so(explored):
     (explored / "left_out.json").write_text("{}")
-    assert "None: all 4 clips" in data_part.sections(explored)[-1].blocks[0]
+    assert "None: all 4 clips" in data_part.sections(explored)[-1].body

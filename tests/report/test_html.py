@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import cv2
 import numpy as np
 import pytest
+from markupsafe import Markup
 
 from pipeline.report import html
 from pipeline.report.html import Section
@@ -34,12 +35,16 @@ class Tags(HTMLParser):
         assert self.open.pop() == tag
 
 
+BLOCKS = html.template("blocks.html")
+
+
 def page(*blocks):
-    return html.page("A & B", lead="1 < 2", sections=[Section("One", blocks), Section("Two", ())])
+    sections = [Section("One", Markup("").join(blocks)), Section("Two", "<plain text>")]
+    return html.page("A & B", lead="1 < 2", sections=sections)
 
 
 def test_a_page_nests_and_lists_its_sections():
-    found = Tags(page(html.paragraph("text"), html.tiles([html.heading("a"), "b"]))).found
+    found = Tags(page(BLOCKS.photo(PNG, alt="a"), BLOCKS.table(["b"], [["c"]]))).found
     links = [attrs["href"] for tag, attrs in found if tag == "a"]
     assert links == [f"#{attrs['id']}" for tag, attrs in found if tag == "section"]
     assert len(links) == 2
@@ -48,7 +53,7 @@ def test_a_page_nests_and_lists_its_sections():
 @pytest.mark.parametrize(("picture", "kind"), [(PNG, "png"), (JPEG, "jpeg")])
 def test_pictures_are_inside_the_page(picture, kind):
     (image,) = (
-        attrs for tag, attrs in Tags(page(html.photo(picture, alt="x"))).found if tag == "img"
+        attrs for tag, attrs in Tags(page(BLOCKS.photo(picture, alt="x"))).found if tag == "img"
     )
     head, data = image["src"].split(",")
     assert head == f"data:image/{kind};base64"
@@ -56,24 +61,23 @@ def test_pictures_are_inside_the_page(picture, kind):
 
 
 def test_a_page_asks_for_nothing_outside_itself():
-    text = page(html.chart(PNG, alt="x", caption="y"))
+    text = page(BLOCKS.chart(PNG, alt="x"))
     assert not any(word in text for word in ("http", "<script", "<link", "url(", "@import"))
 
 
 def test_texts_are_escaped():
     text = page(
-        html.paragraph("<b>"),
-        html.heading("<b>"),
-        html.table(["<b>"], [["<b>"]]),
-        html.chart(PNG, alt='<b>"', caption="<b>"),
+        BLOCKS.table(["<b>"], [["<b>"]]),
+        BLOCKS.photo(PNG, alt='<b>"', caption="<b>"),
     )
     assert "<b>" not in text
+    assert "<plain text>" not in text
     assert "<h1>A &amp; B</h1>" in text
     assert "1 &lt; 2" in text
 
 
 def test_a_table_has_a_head_and_a_row_a_line():
-    found = [tag for tag, _ in Tags(html.table(["a", "b"], [[1, 2], [3, 4]])).found]
+    found = [tag for tag, _ in Tags(BLOCKS.table(["a", "b"], [[1, 2], [3, 4]])).found]
     assert (found.count("th"), found.count("td"), found.count("tr")) == (2, 4, 3)
 
 

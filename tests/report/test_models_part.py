@@ -35,7 +35,7 @@ def picture(tmp_path):
 def sections(picture, rows, mistakes=()):
     details = [ModelDetails("one", EPOCHS, picture, mistakes)]
     found = models_part.sections(rows, picture.read_bytes(), details)
-    return {each.heading: "".join(each.blocks) for each in found}
+    return {each.heading: each.body for each in found}
 
 
 def test_the_lead_names_the_best_with_its_interval():
@@ -53,7 +53,7 @@ def test_models_equal_in_video_accuracy_are_ranked_by_clip_accuracy():
 def test_it_says_which_differences_may_be_chance(picture):
     text = sections(picture, [FAR, BEST, NEAR])["Comparison"]
     assert "The intervals of vgg_lstm (rgb) reach up" in text
-    assert "No other model&#x27;s interval" in sections(picture, [FAR, BEST])["Comparison"]
+    assert "No other model&#39;s interval" in sections(picture, [FAR, BEST])["Comparison"]
 
 
 def test_fusions_do_not_count_as_the_cheapest(picture):
@@ -70,7 +70,7 @@ def test_training_clips_known_too_well_are_named_at_the_epoch_that_was_kept(pict
 def test_mistakes_are_named_and_their_absence_too(picture):
     mistakes = [("a", "b", 3), ("b", "a", 1)]
     text = sections(picture, [BEST], mistakes)["Confusion"]
-    assert "a as b (3×) and b as a (1×)" in text
+    assert "a as b (3×), b as a (1×)" in text
     assert "No mistake" in sections(picture, [BEST])["Confusion"]
 
 

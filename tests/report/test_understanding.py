@@ -14,16 +14,15 @@ CLIP = "Violin/v_Violin_g01_c01"
 def test_a_mistaken_clip_has_its_sheet_and_says_who_took_it_for_what():
     clip = MisclassifiedClip(CLIP, "Violin", {"vgg": "Piano", "csn": "Surfing", "resnet": "Piano"})
     section = understanding.misclassified([clip], {CLIP: JPEG}, [("Piano", "Violin", 2)], 4)
-    text, sheet = section.blocks
-    assert "by 4 models: Piano and Violin (2×)" in text
-    assert (
-        "v_Violin_g01_c01 (Violin) was classified as Piano by vgg, resnet; Surfing by csn." in sheet
-    )
-    assert "data:image/jpeg" in sheet
+    text = section.body
+    assert "by 4 models:\nPiano and Violin (2×)" in text
+    caption = "v_Violin_g01_c01 (Violin) was classified as Piano by vgg, resnet; Surfing by csn."
+    assert f"<figcaption>{caption}</figcaption>" in text
+    assert "data:image/jpeg" in text
 
 
 def test_models_without_mistakes_are_said_to_have_none():
-    assert "No model misclassifies" in understanding.misclassified([], {}, [], 4).blocks[0]
+    assert "No model misclassifies" in understanding.misclassified([], {}, [], 4).body
 
 
 def test_models_look_at_the_same_clip_below_one_heading():
@@ -31,7 +30,8 @@ def test_models_look_at_the_same_clip_below_one_heading():
         ClipMaps("vgg", "Violin", CLIP, "Violin", JPEG),
         ClipMaps("csn", "Violin", CLIP, "Piano", JPEG),
     ]
-    _, heading, right, wrong = understanding.activation_maps(maps).blocks
-    assert heading == "<h3>Violin: v_Violin_g01_c01</h3>"
-    assert "vgg: correct" in right
-    assert "csn: predicts Piano" in wrong
+    text = understanding.activation_maps(maps).body
+    assert text.count("<h3>") == 1
+    assert "<h3>Violin: v_Violin_g01_c01</h3>" in text
+    assert "<figcaption>vgg: correct</figcaption>" in text
+    assert "<figcaption>csn: predicts Piano</figcaption>" in text
