@@ -80,9 +80,9 @@ def _run(module: str, **given: Any) -> Any:
     """What `run` of the module makes of params.yaml and the arguments."""
     if module.startswith("stages."):
         _require_folders_that_dvc_can_track()
-    with _quiet_start():
+    with _native_noise_held_back():
         run = importlib.import_module(f"pipeline.{module}").run
-    return run(load_params(Path("params.yaml")), **given)
+        return run(load_params(Path("params.yaml")), **given)
 
 
 def _require_folders_that_dvc_can_track() -> None:
@@ -95,8 +95,8 @@ def _require_folders_that_dvc_can_track() -> None:
 
 
 @contextmanager
-def _quiet_start() -> Iterator[None]:
-    """Hold back what TensorFlow and CUDA write at their start, unless asked for or on an error."""
+def _native_noise_held_back() -> Iterator[None]:
+    """Hold back what TensorFlow, CUDA and FFmpeg write past Python, but for a bug."""
     if _state["verbose"]:
         yield
         return
@@ -105,8 +105,8 @@ def _quiet_start() -> Iterator[None]:
         os.dup2(noise.fileno(), 2)
         try:
             yield
-            if "tensorflow" in sys.modules:
-                sys.modules["tensorflow"].config.list_physical_devices()  # starts CUDA
+        except (PipelineError, KeyboardInterrupt):
+            raise
         except BaseException:
             noise.seek(0)
             os.write(original, noise.read())
@@ -278,4 +278,6 @@ def arrivals() -> int:
 
 
 if __name__ == "__main__":
+    # A stream of Python's own: what is logged stays visible while native noise is held back.
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
     sys.exit(main())

@@ -118,3 +118,28 @@ def test_a_folder_that_is_a_link_is_refused_before_a_stage_runs(
     assert f"{folder} is a link to {tmp_path / 'disk'}" in caplog.text
     assert "### A larger disk" in (ROOT / "docs/real-data.md").read_text(encoding="utf-8")
     assert not list((tmp_path / "disk").iterdir())
+
+
+LATE = """
+import os, sys
+from pathlib import Path
+from pipeline import __main__ as command_line
+sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
+with command_line._native_noise_held_back():
+    os.write(2, b"noise of a library")
+    print("said by Python", file=sys.stderr)
+    if sys.argv[1:]:
+        raise ZeroDivisionError
+"""
+
+
+def test_what_libraries_write_past_python_is_held_back_while_a_command_runs():
+    done = subprocess.run([sys.executable, "-c", LATE], cwd=ROOT, capture_output=True, text=True)
+    assert done.stderr == "said by Python\n"
+
+
+def test_a_bug_shows_what_libraries_wrote_too():
+    command = [sys.executable, "-c", LATE, "fail"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert "noise of a library" in done.stderr
+    assert "ZeroDivisionError" in done.stderr
