@@ -150,3 +150,27 @@ def test_the_folder_of_the_server_does_not_hide_the_library() -> None:
     assert library is not None
     assert library.origin is not None
     assert Path(imported.stdout.strip()) == Path(library.origin).parent
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [(f"{os.uname().nodename}", 200), ("localhost", 200), ("elsewhere.example", 403)],
+)
+def test_it_answers_to_this_machine_s_names_alone(server: Server, host: str, status: int) -> None:
+    path = "/api/2.0/mlflow/experiments/search?max_results=1"
+    headers = {"Host": f"{host}:{server.port}"}
+    assert requests.get(f"{server.uri}{path}", headers=headers, timeout=60).status_code == status
+
+
+def test_a_port_that_is_taken_is_one_line_with_the_setting_that_moves_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = subprocess.run(
+            [ROOT / "mlflow" / "serve"],
+            env=os.environ | {"MLFLOW_PORT": str(port)},
+            capture_output=True,
+            text=True,
+        )
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"port {port} is taken by another program; MLFLOW_PORT=")
