@@ -9,7 +9,7 @@ from pipeline.evaluation.candidates import Pair, Summary
 from pipeline.report.html import Section, template
 
 LEVEL = 0.05  # of significance
-_HEAD = ("network", "seeds", "mean video accuracy", "95 % interval", "lowest", "highest")
+_HEAD = ("network", "seeds", "mean video accuracy", "95% interval", "lowest", "highest")
 
 
 def write_json(path: Path, summaries: Sequence[Summary], pairs: Sequence[Pair]) -> None:

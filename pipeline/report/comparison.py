@@ -114,7 +114,7 @@ def write_csv(path: Path, rows: Sequence[Row]) -> None:
 def markdown(rows: Sequence[Row]) -> str:
     """The rows as a Markdown table for people, best first, with what was measured on what."""
     head = (
-        "| architecture | stream | seed | video accuracy (95 % interval) | clip accuracy "
+        "| architecture | stream | seed | video accuracy (95% interval) | clip accuracy "
         "| parameters | size | training | GFLOPs | latency |\n"
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
     )

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 Epochs = Sequence[Mapping[str, float]]
 
@@ -44,6 +45,7 @@ def figure(histories: Mapping[str, Epochs]) -> Figure:
         panel.set_title(name, fontsize=9)
         panel.set(ylim=(0, 1.03), xlim=(0, None))
         panel.tick_params(labelsize=8)
+        panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         panel.grid(alpha=0.25)
         panel.spines[["top", "right"]].set_visible(False)
     for spare in panels[len(histories) :]:

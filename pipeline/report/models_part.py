@@ -1,15 +1,13 @@
 """The report's part on the models: the comparison, how they learned, what they confuse."""
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
 from pipeline.report import curves, time_use
 from pipeline.report.comparison import Row, measured
 from pipeline.report.curves import Epochs
+from pipeline.report.figures import png
 from pipeline.report.html import Section, template
 
 
@@ -29,7 +27,7 @@ def lead(rows: Sequence[Row]) -> str:
     low, high = best.video_accuracy_ci95
     return (
         f"{best.name} classifies {best.video_accuracy:.1%} of {best.test_clips} test clips "
-        f"in {best.classes} classes correctly (95 % interval {low:.1%} to {high:.1%})."
+        f"in {best.classes} classes correctly (95% interval {low:.1%} to {high:.1%})."
     )
 
 
@@ -44,12 +42,12 @@ def sections(
     `tested` has the differences between candidates.
     """
     part = template("models_part.html")
-    learned = _png(curves.figure({model.name: model.epochs for model in models}))
+    learned = curves.figure({model.name: model.epochs for model in models})
     ranked = map(_cells, _ranked(rows))
     found = [
         Section("Comparison", part.comparison(_doubt(rows), ranked, picture, _costs(rows))),
         tested,
-        Section("Training", part.training(_overfitted(models), learned)),
+        Section("Training", part.training(_overfitted(models), png(learned, dpi=130))),
         time_use.section(rows),
         Section("Confusion", part.confusion(models)),
     ]
@@ -115,9 +113,3 @@ def _ranked(rows: Sequence[Row]) -> list[Row]:
 
 def _listed(words: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
-
-
-def _png(drawing: Figure) -> bytes:
-    file = io.BytesIO()
-    drawing.savefig(file, dpi=130)
-    return file.getvalue()

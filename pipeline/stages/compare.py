@@ -24,6 +24,7 @@ from pipeline.report import comparison, data_part, html, models_part, style_part
 from pipeline.report.comparison import Row, row_of
 from pipeline.report.curves import read_history
 from pipeline.report.exploration import strip
+from pipeline.report.figures import png
 from pipeline.report.models_part import ModelDetails
 from pipeline.report.understanding import ClipMaps
 from pipeline.shards.parquet import find_records
@@ -80,7 +81,7 @@ def _write_tables(rows: list[Row], summaries: list[Summary], pairs: list[Pair]) 
     report_candidates.write_json(RESULTS / "summary.json", summaries, pairs)
     table = comparison.markdown(rows) + report_candidates.markdown(summaries)
     (RESULTS / "comparison.md").write_text(table, encoding="utf-8")
-    comparison.figure(rows).savefig(RESULTS / "comparison.png", dpi=120)
+    (RESULTS / "comparison.png").write_bytes(png(comparison.figure(rows), dpi=120))
     log.info("wrote %s\n\n%s", RESULTS / "comparison.md", table)
 
 

@@ -16,6 +16,7 @@ from pipeline.evaluation.predict import inference
 from pipeline.evaluation.predictions import examples, write_predictions
 from pipeline.paths import EVALUATE, TRAIN
 from pipeline.report import activation, confusion
+from pipeline.report.figures import png
 from pipeline.shards.batches import Batches
 from pipeline.video.flow import encode_jpeg
 
@@ -46,7 +47,8 @@ def run(params: Params, model: str) -> None:
         write_predictions(folder / "controls" / f"{name}.parquet", each)
     videos = predictions.by_clip()
     confusion.write_csv(folder / "confusion.csv", videos)
-    confusion.figure(videos, title=model).savefig(folder / "confusion.png", dpi=120)
+    matrix = confusion.figure(videos, title=model)
+    (folder / "confusion.png").write_bytes(png(matrix, dpi=120))
     _write_maps(folder / "activation", network, batches, examples(videos))
     metrics = evaluation_metrics(predictions, controls)
     metrics["latency_ms"] = latency_ms(infer, batches.spec.shape)

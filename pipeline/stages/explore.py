@@ -13,6 +13,7 @@ from pipeline.dataset.catalogue import read_catalogue
 from pipeline.files import progress_bar, write_text
 from pipeline.paths import CATALOGUE, EXPLORE, SHARDS
 from pipeline.report import data_figures, data_part, exploration, html
+from pipeline.report.figures import png
 from pipeline.shards.parquet import read_parquet
 from pipeline.video.flow import encode_jpeg
 
@@ -80,7 +81,7 @@ def _draw(clips: pd.DataFrame, folder: Path) -> None:
     }
     folder.mkdir(parents=True, exist_ok=True)
     for name, figure in figures.items():
-        figure.savefig(folder / f"{name}.png", dpi=DPI)
+        (folder / f"{name}.png").write_bytes(png(figure, dpi=DPI))
 
 
 def _write_sheets(strips: dict[str, list[Picture]], folder: Path) -> None:

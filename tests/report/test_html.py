@@ -81,6 +81,11 @@ def test_a_table_has_a_head_and_a_row_a_line():
     assert (found.count("th"), found.count("td"), found.count("tr")) == (2, 4, 3)
 
 
+def test_a_row_of_cards_names_each_cell_for_narrow_screens():
+    found = Tags(BLOCKS.table(["a", "b"], [[1, 2]], cards=True)).found
+    assert [attrs["data-head"] for tag, attrs in found if tag == "td"] == ["a", "b"]
+
+
 def test_dark_screens_phones_and_paper_have_rules():
     for rule in ("prefers-color-scheme: dark", "max-width: 40rem", "@media print"):
         assert rule in page()
