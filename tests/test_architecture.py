@@ -4,8 +4,10 @@ import ast
 import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
+import grimp
 import pytest
 import yaml
 
@@ -66,6 +68,12 @@ def test_a_package_imports_only_what_stands_below_it(path):
         names = {name for name in names if not name.startswith(TABLE)}
     for other in packages(names) - {own}:
         assert ORDER.index(other) > ORDER.index(own), f"{path} imports pipeline.{other}"
+
+
+def test_no_module_imports_itself_through_others():
+    graph = grimp.build_graph("pipeline", cache_dir=None)
+    modules = {name: graph.find_modules_directly_imported_by(name) for name in graph.modules}
+    TopologicalSorter(modules).prepare()  # raises CycleError, which names the modules
 
 
 def stages() -> dict[str, dict]:

@@ -8,7 +8,6 @@ import keras
 from keras import layers, ops
 
 from pipeline.errors import ParamsError
-from pipeline.models.architectures import SCRATCH
 from pipeline.models.layers import classifier, lstm_over_frames, rescaled_input, with_change
 from pipeline.models.squeezenet import holds_squeezenet, squeezenet
 
@@ -48,7 +47,7 @@ def pretrained_lstm(
 def _pretrained(frames: Any, backbone: str, fine_tune: bool) -> keras.Model:
     if backbone != MOBILENET and not Path(backbone).is_file():
         raise ParamsError(
-            f"backbone is {backbone!r}; it must be {SCRATCH}, {MOBILENET} or a file of weights"
+            f"backbone is {backbone!r}; it must be scratch, {MOBILENET} or a file of weights"
         )
     try:
         network = _with_weights(frames, backbone)
