@@ -112,7 +112,7 @@ def cost(model: Path, windows: int) -> dict[str, float]:
 def markdown(result: dict[str, Any]) -> str:
     """The candidates as a table for README, best first."""
     head = (
-        "| network | stream | seeds | video accuracy: mean (range) | 95 % interval of the mean "
+        "| network | stream | seeds | video accuracy: mean (range) | 95% interval of the mean "
         "| parameters | size | training | GFLOPs | latency a clip | peak memory |\n"
         f"|{' --- |' * 11}\n"
     )
@@ -122,7 +122,7 @@ def markdown(result: dict[str, Any]) -> str:
         f"\n{result['test_clips']} test clips of {result['test_groups']} groups in "
         f"{result['classes']} classes, split {result['split']}; {result['hardware']}, "
         f"{threads} for each training; memory is of a process that loads one model and "
-        "judges a clip, TensorFlow included.\n"
+        "classifies a clip, TensorFlow included.\n"
     )
     return head + "".join(map(_line, ordered)) + caption
 
