@@ -28,7 +28,7 @@ def figure(videos: Predictions, *, title: str) -> Figure:
 
 
 def write_csv(path: Path, videos: Predictions) -> None:
-    """One line a video: actual, predicted; what DVC's `confusion` template takes."""
+    """One line per video: actual, predicted; what DVC's `confusion` template takes."""
     guesses = videos.probabilities.argmax(axis=1)
     with path.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")

@@ -13,7 +13,7 @@ _PER_ROW = 3
 
 
 def read_history(path: Path) -> list[dict[str, float]]:
-    """The rows of a history.csv, one an epoch."""
+    """The rows of a history.csv, one per epoch."""
     with path.open(newline="", encoding="utf-8") as file:
         return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
 
@@ -29,7 +29,7 @@ def kept_epoch(epochs: Epochs) -> Mapping[str, float]:
 
 
 def figure(histories: Mapping[str, Epochs]) -> Figure:
-    """Accuracy in training and validation by epoch, a panel a model; a dot where it was kept."""
+    """Accuracy in training and validation by epoch, one panel per model, a dot where kept."""
     columns = min(_PER_ROW, len(histories))
     rows = -(-len(histories) // columns)
     drawing = Figure(figsize=(7.5, 0.6 + 1.9 * rows), layout="constrained")

@@ -13,7 +13,7 @@ _ONE, _ALL = "#4477aa", "#cccccc"
 
 
 def lengths(clips: pd.DataFrame, column: str, *, unit: str) -> Figure:
-    """A histogram a class before that of all clips, on common axes; the last bin is open."""
+    """One histogram per class before that of all clips, on common axes; the last bin is open."""
     values = clips[column].dropna()
     edges = np.linspace(0, max(float(values.quantile(0.99)), 1e-3), 25)
     by_class = {str(name): rows[column] for name, rows in clips.groupby("class_name")}
@@ -51,7 +51,7 @@ def colours(clips: pd.DataFrame) -> Figure:
 
 
 def ranked(clips: pd.DataFrame, columns: dict[str, str]) -> Figure:
-    """A box a class for each of `columns` (name → label), the largest median on top."""
+    """One box per class for each of `columns` (name → label), the largest median on top."""
     drawing = _wide(clips["class_name"].nunique())
     for panel, (column, label) in zip(
         np.atleast_1d(drawing.subplots(1, len(columns))), columns.items(), strict=True

@@ -109,7 +109,7 @@ def _speeds(classes: Classes) -> str:
     times = f", {high / low:.0f} times as fast as" if low and high / low >= 1.5 else "; slowest is"
     return (
         f"{fastest} moves most: in the median clip, a point crosses {high:.1%} of the picture's "
-        f"width a second{times} {slowest} ({low:.1%}). The camera's own motion counts here; "
+        f"width per second{times} {slowest} ({low:.1%}). The camera's own motion counts here; "
         "networks see flow without its mean."
     )
 

@@ -20,15 +20,15 @@ SAMPLED = 4  # frames of a clip that are measured
 BINS = 32  # of a histogram
 COLUMNS = 8  # frames of a clip on a contact sheet
 SHOWN = 3  # clips of a class on its contact sheet
-FULL_COLOUR = 1 / 16  # of a picture's width a sampled step: the motion that is drawn in full colour
+FULL_COLOUR = 1 / 16  # of a picture's width per sampled step: motion drawn in full colour
 
 Numbers = dict[str, Any]  # nested dictionaries of numbers, as DVC compares them
 _MEASURES = ["duration", "frames", "red", "green", "blue", "saturation", "brightness", "speed"]
 
 
 @dataclass(frozen=True)
-class Look:
-    """One clip at a glance: shares in 0..1, `speed` in picture widths a second.
+class ClipMeasures:
+    """What was measured of one clip: shares in 0..1, `speed` in picture widths per second.
 
     `histogram` is float64 [3, BINS]: the shares of pixels by their red, green and blue.
     """
@@ -43,7 +43,7 @@ class Look:
     speed: float
 
 
-def look_at(record: Record) -> Look:
+def measure_clip(record: Record) -> ClipMeasures:
     """Measure a few frames and flow fields, spread evenly over the clip."""
     half = cv2.IMREAD_REDUCED_COLOR_2  # a quarter of the pixels gives the same values
     frames = np.stack([decode_jpeg(record.frames[i], flags=half) for i in _spread(record, SAMPLED)])
@@ -51,15 +51,15 @@ def look_at(record: Record) -> Look:
     red, green, blue = (pixels.mean(axis=0) / 255).tolist()
     hsv = cv2.cvtColor(frames.reshape(-1, *frames.shape[2:]), cv2.COLOR_BGR2HSV)
     _, saturation, brightness = (hsv.mean(axis=(0, 1)) / 255).tolist()
-    return Look(
+    return ClipMeasures(
         record.clip, _histogram(pixels), red, green, blue, saturation, brightness, _speed(record)
     )
 
 
-def table_of(catalogue: pa.Table, looks: Iterable[Look]) -> pd.DataFrame:
-    """A row a clip in use: its columns of the catalogue, and its look where a shard holds it."""
-    columns = [name for name in Look.__dataclass_fields__ if name != "histogram"]
-    seen = pd.DataFrame([asdict(look) for look in looks], columns=[*columns, "histogram"])
+def table_of(catalogue: pa.Table, measures: Iterable[ClipMeasures]) -> pd.DataFrame:
+    """One row per clip in use: the catalogue's columns, and measures where a shard holds it."""
+    columns = [name for name in ClipMeasures.__dataclass_fields__ if name != "histogram"]
+    seen = pd.DataFrame([asdict(each) for each in measures], columns=[*columns, "histogram"])
     return kept(catalogue).to_pandas().merge(seen, on="clip", how="left", sort=True)
 
 
@@ -114,7 +114,7 @@ def _histogram(pixels: np.ndarray) -> np.ndarray:
 
 
 def _speed(record: Record) -> float:
-    """Mean length of the flow over a few fields, in picture widths a second; 0 for one frame."""
+    """Mean length of the flow over a few fields, in picture widths per second; 0 for one frame."""
     steps = [after - now for now, after in pairwise(record.times)]
     places = [i for i in dict.fromkeys(_spread(record, SAMPLED)) if i < len(steps)]
     fields = [decode_field(record.flow[i], record.flow_scale[i]) / steps[i] for i in places]

@@ -37,8 +37,8 @@ def run(_: Params) -> None:
     catalogue = read_catalogue(CATALOGUE)
     extracted = json.loads((SHARDS.parent / "metrics.json").read_text(encoding="utf-8"))
     shown = exploration.clips_to_show(catalogue)
-    looks, strips = _look(shown, total=extracted["clips"])
-    clips = exploration.table_of(catalogue, looks)
+    measures, strips = _measure(shown, total=extracted["clips"])
+    clips = exploration.table_of(catalogue, measures)
     missing = exploration.left_out(catalogue, extracted["failed"])
     _write_json(EXPLORE / "metrics.json", exploration.numbers_of(clips, missing))
     _write_json(EXPLORE / "left_out.json", missing)
@@ -50,17 +50,17 @@ def run(_: Params) -> None:
     log.info("wrote %s", EXPLORE / "report.html")
 
 
-def _look(
+def _measure(
     shown: set[str], *, total: int
-) -> tuple[list[exploration.Look], dict[str, list[Picture]]]:
-    """The looks of all clips, and by class the strips of those in `shown`."""
-    looks, strips = [], defaultdict(list)
+) -> tuple[list[exploration.ClipMeasures], dict[str, list[Picture]]]:
+    """The measures of all clips, and by class the strips of those in `shown`."""
+    measures, strips = [], defaultdict(list)
     for record in progress_bar(_records(), total=total, unit="clip", desc="explore"):
-        looks.append(exploration.look_at(record))
+        measures.append(exploration.measure_clip(record))
         if record.clip in shown:
             strips[record.class_name].append((record.clip, exploration.strip(record)))
     ordered = {name: sorted(found, key=lambda pair: pair[0]) for name, found in strips.items()}
-    return looks, {name: [strip for _, strip in found] for name, found in ordered.items()}
+    return measures, {name: [strip for _, strip in found] for name, found in ordered.items()}
 
 
 def _records() -> Iterator[Record]:
@@ -77,7 +77,7 @@ def _draw(clips: pd.DataFrame, folder: Path) -> None:
         "tones": data_figures.ranked(
             clips, {"saturation": "saturation (0–1)", "brightness": "brightness (0–1)"}
         ),
-        "speed": data_figures.ranked(clips, {"speed": "mean motion, picture widths a second"}),
+        "speed": data_figures.ranked(clips, {"speed": "mean motion, picture widths per second"}),
     }
     folder.mkdir(parents=True, exist_ok=True)
     for name, figure in figures.items():

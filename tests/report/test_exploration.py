@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.dataset.catalogue import build_catalogue
 from pipeline.report import data_figures, data_part, exploration
-from pipeline.report.exploration import BINS, COLUMNS, look_at
+from pipeline.report.exploration import BINS, COLUMNS, measure_clip
 from pipeline.shards.schema import Record
 from pipeline.video.flow import encode_field, encode_jpeg
 
@@ -54,36 +54,36 @@ def catalogue():
 
 @pytest.fixture
 def clips(catalogue):
-    looks = [
-        look_at(record("b/one", colour=RED, right=4)),
-        look_at(record("a/one")),
-        look_at(record("a/two", frames=1)),
+    measures = [
+        measure_clip(record("b/one", colour=RED, right=4)),
+        measure_clip(record("a/one")),
+        measure_clip(record("a/two", frames=1)),
     ]
-    return exploration.table_of(catalogue, looks)
+    return exploration.table_of(catalogue, measures)
 
 
 def test_a_red_clip_is_red_saturated_and_in_one_bin_a_channel():
-    look = look_at(record(colour=RED))
-    assert look.red == pytest.approx(200 / 255, abs=0.02)
-    assert max(look.green, look.blue) < 0.02
-    assert look.saturation > 0.97
-    assert look.brightness == pytest.approx(200 / 255, abs=0.02)
-    assert look.histogram.sum(axis=1) == pytest.approx([1, 1, 1])
-    assert abs(look.histogram[0].argmax() - 200 * BINS // 256) <= 1
+    measured = measure_clip(record(colour=RED))
+    assert measured.red == pytest.approx(200 / 255, abs=0.02)
+    assert max(measured.green, measured.blue) < 0.02
+    assert measured.saturation > 0.97
+    assert measured.brightness == pytest.approx(200 / 255, abs=0.02)
+    assert measured.histogram.sum(axis=1) == pytest.approx([1, 1, 1])
+    assert abs(measured.histogram[0].argmax() - 200 * BINS // 256) <= 1
 
 
 def test_a_grey_clip_has_no_saturation():
-    assert look_at(record()).saturation < 0.02
+    assert measure_clip(record()).saturation < 0.02
 
 
 def test_speed_is_in_widths_a_second_whatever_the_sampling():
-    assert look_at(record(right=2, fps=8)).speed == pytest.approx(2 * 8 / 32, rel=0.03)
-    assert look_at(record(right=4, fps=4)).speed == pytest.approx(2 * 8 / 32, rel=0.03)
-    assert look_at(record(right=0, fps=8)).speed == pytest.approx(0, abs=1e-3)
+    assert measure_clip(record(right=2, fps=8)).speed == pytest.approx(2 * 8 / 32, rel=0.03)
+    assert measure_clip(record(right=4, fps=4)).speed == pytest.approx(2 * 8 / 32, rel=0.03)
+    assert measure_clip(record(right=0, fps=8)).speed == pytest.approx(0, abs=1e-3)
 
 
 def test_a_clip_of_one_frame_does_not_move():
-    assert look_at(record(frames=1)).speed == 0
+    assert measure_clip(record(frames=1)).speed == 0
 
 
 def test_every_clip_in_use_has_a_row_seen_or_not(clips):
@@ -92,9 +92,9 @@ def test_every_clip_in_use_has_a_row_seen_or_not(clips):
 
 
 def test_numbers_do_not_depend_on_the_order_of_shards(catalogue, clips):
-    looks = [look_at(record("a/two", frames=1)), look_at(record("a/one"))]
-    looks.append(look_at(record("b/one", colour=RED, right=4)))
-    again = exploration.table_of(catalogue, looks)
+    measures = [measure_clip(record("a/two", frames=1)), measure_clip(record("a/one"))]
+    measures.append(measure_clip(record("b/one", colour=RED, right=4)))
+    again = exploration.table_of(catalogue, measures)
     assert exploration.numbers_of(again, {}) == exploration.numbers_of(clips, {})
 
 
@@ -110,7 +110,7 @@ def test_numbers_are_counts_and_medians_that_json_can_hold(clips):
 
 
 def test_what_no_clip_of_a_class_was_measured_for_is_not_in_the_numbers(catalogue):
-    clips = exploration.table_of(catalogue, [look_at(record("a/one"))])
+    clips = exploration.table_of(catalogue, [measure_clip(record("a/one"))])
     assert "speed" not in exploration.numbers_of(clips, {})["classes"]["b"]
 
 
@@ -138,7 +138,7 @@ def test_a_strip_shows_frames_above_their_flow_in_equal_numbers(frames):
 def test_figures_have_a_panel_or_a_line_a_class(classes):
     names = [f"c{i}/clip" for i in range(classes)]
     catalogue = build_catalogue([row(name) for name in names])
-    clips = exploration.table_of(catalogue, [look_at(record(name)) for name in names])
+    clips = exploration.table_of(catalogue, [measure_clip(record(name)) for name in names])
     for figure in (data_figures.lengths(clips, "duration", unit="s"), data_figures.colours(clips)):
         assert sum(axes.get_visible() for axes in figure.axes) == classes
     ranked = data_figures.ranked(clips, {"speed": "speed", "saturation": "saturation"})
