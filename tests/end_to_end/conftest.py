@@ -53,10 +53,11 @@ class Project:
         return yaml.safe_load((self.folder / "params.yaml").read_text())
 
     def set(self, **sections: dict) -> None:
-        """Change values of params.yaml; `models` is replaced as a whole."""
+        """Change values of params.yaml; `models` and `styles` are replaced as a whole."""
         params = self.params()
         for section, values in sections.items():
-            params[section] = values if section == "models" else {**params[section], **values}
+            rows = section in ("models", "styles")
+            params[section] = values if rows else {**params[section], **values}
         self.write(params)
 
     def write(self, params: dict) -> None:

@@ -46,7 +46,9 @@ class System:
         self.folder = folder
         self.main = copy_of_the_repository(folder / "main")
         train = {**TINY["train"], "epochs": 12}
-        self.main.set(**TINY | {"models": MODELS, "train": train, "machine": {"threads": 1}})
+        # Style networks add nothing to what several machines have to show.
+        rows = {"models": MODELS, "styles": {}}
+        self.main.set(**TINY | rows | {"train": train, "machine": {"threads": 1}})
         self.main.run("git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qam", "tiny")
         self.main.environment |= self._addresses()
         self.running: dict[str, subprocess.Popen[bytes]] = {}
