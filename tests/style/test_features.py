@@ -41,7 +41,7 @@ def test_features_are_not_trained(own_weights):
 
 
 def test_a_missing_file_is_an_error_that_says_what_to_do(tmp_path):
-    with pytest.raises(StyleError, match="does not exist; run `dvc repro`"):
+    with pytest.raises(StyleError, match="does not exist; run `dvc repro features`"):
         load_features(tmp_path / "model.keras")
 
 
