@@ -56,9 +56,12 @@ class Server:
             assert self.process.poll() is None, "the server ended"
             time.sleep(0.2)
 
+    @property
+    def running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
     def kill(self) -> None:
-        assert self.process is not None
-        if self.process.returncode is not None:
+        if self.process is None or not self.running:
             return
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
@@ -71,7 +74,8 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterator[Server]:
+def installed(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterator[Server]:
+    """A server that is not started yet."""
     root = tmp_path_factory.mktemp("repository")
     shutil.copytree(ROOT / "mlflow", root / "mlflow")
     for name in ("pipeline", "params.yaml"):
@@ -80,10 +84,17 @@ def server(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Itera
     shutil.copy(empty_store, root / "mlruns" / "mlflow.db")
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    running = Server(root, port)
-    running.start()
-    yield running
-    running.kill()
+    server = Server(root, port)
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def server(installed: Server) -> Server:
+    """It runs, whatever an earlier test did to it."""
+    if not installed.running:
+        installed.start()
+    return installed
 
 
 def times_logged(server: Server, name: str) -> Counter[tuple[object, ...]]:
@@ -114,7 +125,6 @@ def test_a_training_is_seen_live_and_completed_afterwards(server: Server, traine
 def test_a_server_killed_during_training_loses_nothing(
     server: Server, trained: Write, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The last test of the server: it stays dead; its store is completed without it."""
     with LiveRun(make_record("r2plus1d-rgb"), tracking_uri=server.uri, patience=120) as live:
         first, second, third = history(3)
         live.on_epoch(0, first)
