@@ -29,6 +29,10 @@ class TrackingError(PipelineError):
     """MLflow is away where nothing can be done without it."""
 
 
+class BundleError(PipelineError):
+    """A bundle is missing, incomplete, of another schema, or does not fit the question."""
+
+
 class StyleError(PipelineError):
     """A style, the weights it is seen by, or what is to be stylized cannot be used."""
 

@@ -1,0 +1,1 @@
+"""Trained models in use: bundles, and classifying videos with them; without TensorFlow."""

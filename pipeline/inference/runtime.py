@@ -1,0 +1,40 @@
+"""Networks of a bundle on LiteRT: windows in, logits and features out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+from pipeline.errors import BundleError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+
+class Outputs(NamedTuple):
+    """What a network says of windows: logits float32 [N, classes], features float32 [N, D]."""
+
+    logits: NDArray[np.float32]
+    features: NDArray[np.float32]
+
+
+class LiteRT:
+    """A .tflite file; called with windows float32 [N, T, H, W, C], it answers one by one."""
+
+    def __init__(self, path: Path, *, threads: int = 1) -> None:
+        try:
+            interpreter = Interpreter(str(path), num_threads=threads)
+            interpreter.allocate_tensors()
+            self._run = interpreter.get_signature_runner()
+        except (ValueError, RuntimeError) as error:
+            raise BundleError(f"{path} is not a network that LiteRT runs: {error}") from error
+
+    def __call__(self, windows: NDArray[np.float32]) -> Outputs:
+        answers = [self._run(window=window[None]) for window in windows]
+        return Outputs(
+            *(np.concatenate([each[name] for each in answers]) for name in Outputs._fields)
+        )
