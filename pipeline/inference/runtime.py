@@ -34,6 +34,7 @@ class LiteRT:
             raise BundleError(f"{path} is not a network that LiteRT runs: {error}") from error
 
     def __call__(self, windows: NDArray[np.float32]) -> Outputs:
+        """What the network says of each window."""
         answers = [self._run(window=window[None]) for window in windows]
         return Outputs(
             *(np.concatenate([each[name] for each in answers]) for name in Outputs._fields)
