@@ -81,7 +81,28 @@ def test_all_errors_are_told_at_once(tmp_path):
     path = changed(tmp_path, train={"epochs": 0, "patience": 0}, extract={"fps": -1})
     with pytest.raises(ParamsError) as caught:
         load_params(path)
-    assert str(caught.value).count("\n- ") == 3
+    first, *rules = str(caught.value).splitlines()
+    assert first == f"{path} breaks these rules:"
+    assert [rule.partition(":")[0] for rule in rules] == [
+        "- extract.fps",
+        "- train.epochs",
+        "- train.patience",
+    ]
+
+
+def test_a_file_that_is_not_a_mapping_is_named_as_a_whole(tmp_path):
+    (tmp_path / "params.yaml").write_text("- train\n")
+    with pytest.raises(ParamsError, match=r"\n- params: .*\(value: \['train'\]\)"):
+        load_params(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize(("length", "shown"), [(80, 80), (81, 80), (200, 80)])
+def test_a_long_value_is_cut(tmp_path, length, shown):
+    with pytest.raises(ParamsError) as caught:
+        load_params(changed(tmp_path, train={"epochs": "x" * (length - 2)}))
+    value = str(caught.value).partition("(value: ")[2].removesuffix(")")
+    assert len(value) == shown
+    assert value.endswith("..." if length > 80 else "x'")
 
 
 def test_a_missing_file_says_where_to_run(tmp_path):
