@@ -20,12 +20,6 @@ from pipeline.files import written_aside
 log = logging.getLogger(__name__)
 
 
-def database_path(tracking_uri: str) -> Path | None:
-    """The file of a SQLite store; None if the store is another kind."""
-    prefix = "sqlite:///"
-    return Path(tracking_uri.removeprefix(prefix)) if tracking_uri.startswith(prefix) else None
-
-
 def prepare_database(path: Path) -> None:
     """Create the database, or upgrade its schema, where needed.
 

@@ -10,7 +10,8 @@ from mlflow.entities import Experiment, Run
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from pipeline.tracking.database import database_path, prepare_database
+from pipeline.tracking.address import database_path
+from pipeline.tracking.database import prepare_database
 from pipeline.tracking.trained import EPOCH, EXPERIMENTS, KEY, params_of, tags_of
 
 # What a store raises that is away, breaks off, or is a file on a full disk.

@@ -17,7 +17,7 @@ from sqlalchemy import NullPool, create_engine, event
 from sqlalchemy.exc import DatabaseError
 
 from pipeline.errors import TrackingError
-from pipeline.tracking.database import database_path, prepare_database
+from pipeline.tracking.database import prepare_database
 from pipeline.tracking.store import connect
 
 # Makes the database at argv[1], and dies by kill -9 at the argv[2]-th statement that it executes.
@@ -153,13 +153,6 @@ def test_a_journal_of_a_deleted_store_does_not_touch_the_new_one(tmp_path: Path)
     prepare_database(path)
     assert not (tmp_path / "mlflow.db-journal").exists()
     assert works(path)
-
-
-def test_only_sqlite_stores_are_files() -> None:
-    assert database_path("sqlite:///mlruns/mlflow.db") == Path("mlruns/mlflow.db")
-    assert database_path("sqlite:////var/mlflow.db") == Path("/var/mlflow.db")
-    assert database_path("postgresql://somewhere/db") is None
-    assert database_path("http://127.0.0.1:5000") is None
 
 
 def tmp_file(store: str) -> Path:
