@@ -181,7 +181,8 @@ def _decode(jpegs: tf.Tensor, stream: Stream) -> tf.Tensor:
     channels = 3 if stream == "rgb" else 1
 
     def decode(jpeg: tf.Tensor) -> tf.Tensor:
-        return tf.io.decode_jpeg(jpeg, channels=channels)
+        # The exact transform, as OpenCV decodes: `classify` sees the very pixels of training.
+        return tf.io.decode_jpeg(jpeg, channels=channels, dct_method="INTEGER_ACCURATE")
 
     if jpegs.shape[0] is None:
         pictures = tf.map_fn(decode, jpegs, fn_output_signature=tf.uint8)

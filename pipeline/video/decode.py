@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,7 +22,7 @@ from pipeline.video.deinterlace import deinterlaced
 from pipeline.video.timeline import LOOKAHEAD, Clock, Stamped, present
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from av.container import InputContainer
@@ -236,23 +235,43 @@ def sample_clip(path: Path, *, duration: float, settings: Extract) -> Sampled:
     none beside them is held. A frame repeats where the clip has fewer a second than are asked
     for. Raises ClipError if the clip does not open or ends before its last sampled frame.
     """
-    due = deque(sample_times(duration, rate=settings.fps, limit=settings.max_frames).tolist())
-    times, kept = [], []
+    due = sample_times(duration, rate=settings.fps, limit=settings.max_frames).tolist()
     with open_video(path) as video:
-        for shown in video.frames():
-            picture = None
-            while due and due[0] < shown.end - EARLY:
-                if picture is None:
-                    picture = _covering(video, shown.frame, settings.width, settings.height)
-                times.append(shown.start)
-                kept.append(picture)
-                due.popleft()
-            if not due:
-                return Sampled(np.asarray(times, np.float32), np.stack(kept))
+        found = list(
+            sampled(video, video.frames(), due, width=settings.width, height=settings.height)
+        )
+    if len(found) == len(due):
+        times, pictures = zip(*found, strict=True)
+        return Sampled(np.asarray(times, np.float32), np.stack(pictures))
     raise ClipError(
-        f"decoding stops before the frame at {due[0]:g} s of the {duration:g} s that the "
+        f"decoding stops before the frame at {due[len(found)]:g} s of the {duration:g} s that the "
         "catalogue states; restore the file, or run the stage subset again"
     )
+
+
+def sampled(
+    video: Video,
+    frames: Iterable[TimedFrame],
+    times: Iterable[float],
+    *,
+    width: int,
+    height: int,
+) -> Iterator[tuple[float, Picture]]:
+    """For each of `times`, in order: when its frame is first shown, and the frame at that size.
+
+    Ends with the times or with the frames, whichever is first; frames between are not converted.
+    """
+    due = iter(times)
+    time = next(due, None)
+    for shown in frames:
+        picture = None
+        while time is not None and time < shown.end - EARLY:
+            if picture is None:
+                picture = _covering(video, shown.frame, width, height)
+            yield shown.start, picture
+            time = next(due, None)
+        if time is None:
+            return
 
 
 def first_frames(path: Path, count: int) -> list[Picture]:

@@ -48,9 +48,13 @@ def encode_field(field: Fields, *, quality: int) -> tuple[bytes, float]:
 
 def decode_field(jpeg: bytes, scale: float) -> Fields:
     """The field that `encode_field` wrote, to about a hundredth of its largest motion."""
+    return (byte_planes(jpeg).astype(np.float32) - ZERO) * np.float32(scale)
+
+
+def byte_planes(jpeg: bytes) -> Picture:
+    """A coded field as bytes, uint8 [height, width, 2]."""
     planes = decode_jpeg(jpeg, flags=cv2.IMREAD_GRAYSCALE)
-    pair = np.stack(np.split(planes, 2, axis=1), axis=-1)
-    return (pair.astype(np.float32) - ZERO) * np.float32(scale)
+    return np.stack(np.split(planes, 2, axis=1), axis=-1)
 
 
 def encode_jpeg(picture: Picture, *, quality: int) -> bytes:

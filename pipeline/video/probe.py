@@ -1,5 +1,6 @@
 """Decode a clip once from end to end, to learn whether it is whole and how long it truly is."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,28 +32,37 @@ class Probe:
 def probe(path: Path) -> Probe:
     """Decode all of `path`; a ClipError says why it cannot be used, or what of it is lost."""
     validate_container(path)
+    frames, width, height = 0, 0, 0
     with open_video(path) as video:
-        frames, width, height = 0, 0, 0
-        for shown in video.frames():
+        for shown in intact_frames(video):
             if not frames:
-                width, height = _size(video, shown.frame)
+                width, height = video.size(shown.frame)
                 video.picture(shown.frame)  # whether its colours are supported
-            _demand_intact(video, shown, frames)
             frames += 1
-        _demand_no_losses(video, frames)
-        if not frames:
-            raise ClipError("none of its frames can be decoded")
     return Probe(frames=frames, duration=shown.end, width=width, height=height)
 
 
-def _size(video: Video, frame: VideoFrame) -> tuple[int, int]:
+def intact_frames(video: Video) -> Iterator[TimedFrame]:
+    """All frames in order; a ClipError at the first that is lost, or if there is none."""
+    number = 0
+    for shown in video.frames():
+        if not number:
+            _demand_size(video, shown.frame)
+        _demand_intact(video, shown, number)
+        yield shown
+        number += 1
+    _demand_no_losses(video, number)
+    if not number:
+        raise ClipError("none of its frames can be decoded")
+
+
+def _demand_size(video: Video, frame: VideoFrame) -> None:
     width, height = video.size(frame)
     if min(width, height) < MIN_SIDE or width * height > MAX_PIXELS:
         raise ClipError(
             f"its frames are {width}×{height}; each side must be at least {MIN_SIDE} pixels, "
             f"and the whole at most {MAX_PIXELS}"
         )
-    return width, height
 
 
 def _demand_intact(video: Video, shown: TimedFrame, number: int) -> None:

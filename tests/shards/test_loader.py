@@ -3,7 +3,7 @@ import pytest
 
 from pipeline.errors import ShardError
 from pipeline.shards.parquet import read_parquet
-from pipeline.video.flow import decode_field
+from pipeline.video.flow import decode_field, decode_jpeg
 
 tf = pytest.importorskip("tensorflow")
 
@@ -34,6 +34,10 @@ def labels(clips):
 def records(shards):
     found = (shards / "placed" / "parquet").iterdir()
     return {record.clip: record for file in found for record in read_parquet(file)}
+
+
+def rgb(jpeg):
+    return decode_jpeg(jpeg)[..., ::-1]
 
 
 def taken(given):
@@ -145,7 +149,7 @@ def test_evaluation_windows_reach_from_start_to_end(files, labels, records):
         assert len(set(ids)) == 1
         clip = ids[0].decode()
         assert set(y) == {labels[clip]}
-        frames = [tf.io.decode_jpeg(jpeg).numpy()[:, 4:28] for jpeg in records[clip].frames]
+        frames = [rgb(jpeg)[:, 4:28] for jpeg in records[clip].frames]
         if len(frames) >= 6:
             assert np.allclose(x[0], frames[:6], atol=0.1)
             assert np.allclose(x[-1], frames[-6:], atol=0.1)
@@ -162,7 +166,7 @@ def test_a_short_clip_starts_over(files, labels, records):
 def test_a_stride_takes_every_second_frame(files, labels, records):
     clip = "class0/clip0"
     (x, _, _), *_ = evaluate(files, {clip: 0}, frames=3, stride_steps=2, windows=2)
-    frames = [tf.io.decode_jpeg(jpeg).numpy()[:, 4:28] for jpeg in records[clip].frames]
+    frames = [rgb(jpeg)[:, 4:28] for jpeg in records[clip].frames]
     assert np.allclose(x[0], frames[:5:2], atol=0.1)
     assert np.allclose(x[1, :, :, ::-1], frames[-5::2], atol=0.1)
 
@@ -190,7 +194,7 @@ def test_flow_is_what_the_record_holds_without_its_mean(files, labels, records):
 def test_training_without_augmentation_shows_the_clip_s_own_frames(files, records):
     clip = "class0/clip0"
     plain = Augmentation(area=1.0, aspect=1.0, flip=False, jitter=0.0)
-    frames = np.stack([tf.io.decode_jpeg(jpeg) for jpeg in records[clip].frames]).astype(int)
+    frames = np.stack([rgb(jpeg) for jpeg in records[clip].frames]).astype(int)
     starts = set()
     for x, _ in train(files, {clip: 0}, epochs=12, augmentation=plain):
         scores = {
