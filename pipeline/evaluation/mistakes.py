@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.evaluation.predictions import Predictions
+from pipeline.evaluation.predictions import Predictions, confusion
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,15 @@ class MisclassifiedClip:
     clip: str
     class_name: str
     predicted: Mapping[str, str]  # model → class
+
+
+@dataclass(frozen=True)
+class ClosePair:
+    """Two classes, and the share of their clips that are taken for the other one."""
+
+    one: str
+    other: str
+    confused: float
 
 
 def most_misclassified(models: Mapping[str, Predictions], count: int) -> list[MisclassifiedClip]:
@@ -42,6 +51,21 @@ def confused_pairs(models: Mapping[str, Predictions], count: int) -> Sequence[tu
             one, other = sorted((each.classes[label], each.classes[guess]))
             found[one, other] += 1
     return [(*pair, times) for pair, times in found.most_common(count)]
+
+
+def close_pairs(videos: Predictions, count: int) -> list[ClosePair]:
+    """The `count` pairs of classes that are confused most, in either direction."""
+    counts = confusion(videos)
+    clips = counts.sum(axis=1)
+    shares = (counts + counts.T) / np.maximum(clips[:, None] + clips, 1)
+    pairs = list(zip(*np.triu_indices_from(shares, k=1), strict=True))
+    ranked = sorted(pairs, key=lambda pair: -shares[pair])[:count]
+    names = videos.classes
+    return [
+        ClosePair(names[one], names[other], float(shares[one, other]))
+        for one, other in ranked
+        if shares[one, other]
+    ]
 
 
 def _of_truth(videos: Predictions) -> np.ndarray:

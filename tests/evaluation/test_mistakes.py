@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.evaluation.mistakes import confused_pairs, most_misclassified
+from pipeline.evaluation.mistakes import ClosePair, close_pairs, confused_pairs, most_misclassified
 from pipeline.evaluation.predictions import Predictions
 
 A, B, C = [0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]
@@ -51,3 +51,15 @@ def test_pairs_count_either_way_and_over_all_models():
     pairs = confused_pairs({"m": videos(B, B, C, A), "n": other}, 5)
     assert pairs == [("a", "b", 3), ("a", "c", 1)]
     assert len(confused_pairs({"m": videos(B, B, C, A)}, 1)) == 1
+
+
+def test_close_pairs_count_both_directions_among_the_clips_of_both_classes():
+    rows = Predictions(
+        ("a", "b", "c"),
+        np.array([f"clip{i}" for i in range(6)]),
+        np.array([f"clip{i}" for i in range(6)]),
+        np.array([0, 0, 1, 1, 2, 2]),
+        np.asarray([B, A, A, B, C, B], np.float32),
+    )
+    assert close_pairs(rows, 5) == [ClosePair("a", "b", 0.5), ClosePair("b", "c", 0.25)]
+    assert close_pairs(rows, 1) == [ClosePair("a", "b", 0.5)]
