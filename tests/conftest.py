@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 
 import cv2
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, settings
 import pipeline  # noqa: F401 - first: it sets what TensorFlow reads when it is imported
 from pipeline.params import Extract
 from pipeline.shards.build import Clip, build_shards, place_shards, plan_shards
+from tests.inference.example import SAMPLING, write_bundle
 
 ROOT = Path(__file__).parents[1]
 
@@ -58,7 +60,7 @@ def film() -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def how() -> Extract:
-    return Extract(fps=8.0, max_frames=12, width=32, height=24, jpeg_quality=90, shards=4)
+    return Extract(**asdict(SAMPLING), shards=4)
 
 
 @pytest.fixture(scope="session")
@@ -81,4 +83,13 @@ def shards(clips, how, tmp_path_factory) -> Path:
     with ThreadPoolExecutor(1) as executor:
         summaries = build_shards(planned, how, folder, executor)
     place_shards(planned, summaries, made=folder, placed=folder / "placed", count=how.shards)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bundles(tmp_path_factory) -> Path:
+    """A folder with the bundles of two small networks, `rgb` and `flow`."""
+    folder = tmp_path_factory.mktemp("bundles")
+    for stream in ("rgb", "flow"):
+        write_bundle(folder / stream, stream=stream)
     return folder

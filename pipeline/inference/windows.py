@@ -155,3 +155,8 @@ def _in_pixels(
     """Bytes of flow as pixels of the scaled square a step, less their mean over each field."""
     moved = x - x.mean(axis=(1, 2), keepdims=True)
     return np.asarray(moved * (scales * np.float32(zoom))[:, None, None, None], np.float32)
+
+
+def rgb_steps(frames: Iterable[NDArray[np.uint8]]) -> Iterator[Step]:
+    """Steps of frames that are sampled already: uint8 [H, W, 3], red, green, blue."""
+    return ({"rgb": Frame(frame)} for frame in frames)
