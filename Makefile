@@ -51,6 +51,11 @@ lint: setup ## run the linters and the type checker
 	ruff check
 	ruff format --check
 	mypy
+	hadolint docker/Dockerfile docker/*.Dockerfile
+	shellcheck $$(git grep -lE '^#!.*sh$$|^# shellcheck shell')
+	@# There is no wheel of it for some machines.
+	! command -v docker-compose >/dev/null || \
+	  docker-compose --file docker/compose.yaml --file docker/compose.gpu.yaml config --quiet
 
 mlflow: setup ## serve the MLflow UI on 127.0.0.1:5000
 	mlflow/serve

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pipeline.dataset.names import is_video, path_text, visible_files
 from pipeline.errors import PipelineError, StyleError
 from pipeline.files import content_hash, is_machine_error, json_hash, progress_bar, written_aside
-from pipeline.paths import FEATURES, STATE, STYLE
+from pipeline.paths import FEATURES, STATE, STYLE, TRAIN
 from pipeline.style.features import feature_file
 from pipeline.style.feedforward import FeedForward, load_generator
 from pipeline.style.images import (
@@ -99,7 +99,8 @@ def _stylizer(params: Params, method: str, style: Path) -> tuple[Stylizer, list[
     """The stylizer, and the files that its results depend on."""
     if method == "nst":
         named = Path(params.stylize.features)
-        features = feature_file(FEATURES if named.is_dir() else named)
+        chosen_by_stage = named.is_dir() or named == TRAIN
+        features = feature_file(FEATURES if chosen_by_stage else named)
         return NeuralStyle(read_picture(style), params.stylize, features), [style, features]
     network = _network(params, method, style)
     generator = load_generator(network)

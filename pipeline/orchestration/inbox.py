@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.dataset.names import is_video, path_on_disk, path_text, visible_files
 from pipeline.errors import StyleError
 from pipeline.files import code_hash, write_text
+from pipeline.orchestration.sync import pull_networks, shared_repository
 from pipeline.orchestration.worktree import NOTHING_TO_DO
 from pipeline.params import Params, load_params
 
@@ -126,6 +127,8 @@ def run(action: str, names: list[str], form: Mapping[str, Any]) -> int:
         sys.stdout.write(json.dumps(batches))  # the last line: the task's value in Airflow
         return 0 if batches else NOTHING_TO_DO
     if action == "stylize":
+        if shared_repository():
+            pull_networks()
         stylize(order, names, load_params(Path("params.yaml")))
     else:
         summarize(order)

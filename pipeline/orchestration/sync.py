@@ -15,12 +15,14 @@ from typing import Any
 import yaml
 
 from pipeline.errors import WorktreeError
+from pipeline.orchestration.graph import read_graph
 from pipeline.orchestration.vcs import delete_stale_locks, dvc, git, has_remote
 
 log = logging.getLogger(__name__)
 
 AUTHOR = ("-c", "user.name=retrain", "-c", "user.email=retrain@localhost")
 LOCK = Path("dvc.lock")
+NETWORKS = ("features", "style")  # stages
 PUSH_ATTEMPTS = 30  # at putting a commit on top of a branch that others write to
 
 
@@ -55,6 +57,27 @@ def pull_stages(stages: Sequence[str]) -> None:
     git("reset", "--quiet", "--hard", "FETCH_HEAD")
     if stages:
         dvc("pull", *stages)
+
+
+def pull_networks() -> None:
+    """Pull what `stylize` needs of the newest run: its style networks and their features.
+
+    A machine's clone has none of its own, since runs work in trees beside it.
+    """
+    branches = "refs/heads/retrain/*:refs/remotes/shared/retrain/*"
+    git("fetch", "--quiet", "--prune", str(shared_repository()), f"+{branches}")
+    newest = ("for-each-ref", "--sort=-committerdate", "--count=1", "--format=%(refname)")
+    branch = git(*newest, "refs/remotes/shared/retrain")
+    if not branch or not git("ls-tree", "--name-only", branch, "dvc.lock"):
+        log.info("no run of retrain has trained style networks yet; only files can be named")
+        return
+    LOCK.write_text(git("show", f"{branch}:dvc.lock"), encoding="utf-8")
+    made = _read(LOCK.read_text(encoding="utf-8"))["stages"]
+    wanted = [
+        name for name in read_graph(Path()) if name in made and name.split("@")[0] in NETWORKS
+    ]
+    if wanted:
+        dvc("pull", *wanted)
 
 
 def push_stage(stage: str) -> None:

@@ -166,11 +166,17 @@ def _upload(client: MlflowClient, model: LoggedModel, run_id: str, file: Path) -
             mlflow_model=Model(artifact_path=model.artifact_location, **ids),
             signature=_signature(network),
             # Given, because MLflow would load the model in another process to find them out.
-            pip_requirements=[
-                f"{name}=={version(name)}" for name in ("keras", "numpy", "tensorflow")
-            ],
+            pip_requirements=_requirements(),
         )
         client.log_model_artifacts(model.model_id, f"{folder}/model")
+
+
+def _requirements() -> list[str]:
+    """Pinned packages that load the network. TensorFlow's may be installed as tensorflow-cpu."""
+    import tensorflow as tf
+
+    pinned = [f"{name}=={version(name)}" for name in ("keras", "numpy")]
+    return [*pinned, f"tensorflow=={tf.__version__}"]
 
 
 def _load(path: Path) -> Any:

@@ -344,3 +344,14 @@ def test_a_missing_style_is_one_message_and_status_1(form, monkeypatch, caplog):
     monkeypatch.setenv("PARAMS", json.dumps({**form, "style": "nowhere.jpg"}))
     assert main(["inbox", "find"]) == 1
     assert caplog.messages == ["the style nowhere.jpg does not exist; name a picture"]
+
+
+def test_on_several_machines_the_last_runs_networks_are_pulled_first(form, monkeypatch):
+    monkeypatch.setenv("RETRAIN_REPOSITORY", "hub")
+    monkeypatch.chdir(ROOT)
+    events = []
+    monkeypatch.setattr(inbox, "pull_networks", lambda: events.append("pull"))
+    monkeypatch.setattr(inbox, "stylize", lambda *_: events.append("stylize"))
+    for action in ("find", "stylize", "summarize"):
+        inbox.run(action, [], form)
+    assert events == ["pull", "stylize"]

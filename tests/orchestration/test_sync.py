@@ -12,7 +12,7 @@ import yaml
 from pipeline.__main__ import main
 from pipeline.errors import WorktreeError
 from pipeline.orchestration import sync, worktree
-from pipeline.orchestration.sync import pull_stages, push_stage, start_branch
+from pipeline.orchestration.sync import pull_networks, pull_stages, push_stage, start_branch
 from pipeline.orchestration.worktree import NOTHING_TO_DO
 
 ROOT = Path(__file__).parents[2]
@@ -173,3 +173,28 @@ def test_a_stage_that_fails_pushes_nothing(machines, monkeypatch, status, pushed
 def test_without_a_dvc_remote_the_error_says_how_to_add_one(machines):
     with pytest.raises(WorktreeError, match="dvc remote add"):
         start_branch(machines[0])
+
+
+def test_a_machine_pulls_the_networks_that_the_newest_run_made(machines, monkeypatch):
+    first, second = machines
+    pulled = []
+    stages = ("download", "features", "style@waves", "style@gone")
+    for stage in stages:
+        end(first, stage, monkeypatch)
+    (second / "dvc.yaml").write_text(
+        yaml.safe_dump({"stages": {stage: {"cmd": "true"} for stage in stages[:-1]}})
+    )
+    monkeypatch.setattr(sync, "dvc", lambda *arguments: pulled.append(arguments))
+    monkeypatch.chdir(second)
+    pull_networks()
+    assert pulled == [("pull", "features", "style@waves")]
+    assert set(yaml.safe_load((second / "dvc.lock").read_text())["stages"]) == set(stages)
+
+
+def test_before_the_first_run_there_are_no_networks_to_pull(project, monkeypatch, caplog):
+    caplog.set_level("INFO")
+    share(project)
+    monkeypatch.chdir(project)
+    pull_networks()
+    assert "no run of retrain has trained style networks yet" in caplog.text
+    assert not (project / "dvc.lock").exists()
