@@ -40,6 +40,9 @@ USUAL = Fraction(1, 25)  # seconds from frame to frame where a file says nothing
 LEAP = 10  # seconds; in formats whose times may start again, a longer step is such a place
 DEEPEST = 17  # frames: as far as any codec reorders
 EARLY = 1e-6  # seconds by which rounding may put a frame behind its time
+# Of a frame: 8K fits. A broken or hostile header may ask for any amount of memory.
+MAX_PIXELS, MAX_SIDE = 36_000_000, 16_384
+LIMITS = {"max_pixels": str(MAX_PIXELS)}  # the same for FFmpeg, before it allocates
 
 
 class TimedFrame(NamedTuple):
@@ -98,6 +101,7 @@ class Video:
         """Width and height of all of this video's pictures: those of the first frame seen."""
         if self._size is None:
             self._size = self._converter.size(frame)
+            _demand_bounded(*self._size)
         return self._size
 
     def picture(self, frame: VideoFrame, size: Size | None = None) -> Picture:
@@ -204,7 +208,7 @@ def open_video(path: Path) -> Iterator[Video]:
     with open_file(path) as file:
         container_kind(file)
         with blaming_the_file("it cannot be opened as a video"):
-            container = av.open(file, "r", metadata_errors="replace")
+            container = av.open(file, "r", metadata_errors="replace", options=LIMITS)
         with container:
             yield Video(container)
 
@@ -286,7 +290,17 @@ def _covering(video: Video, frame: VideoFrame, width: int, height: int) -> Pictu
     scale = max(width / own_width, height / own_height)
     size = max(width, round(own_width * scale)), max(height, round(own_height * scale))
     left, top = (size[0] - width) // 2, (size[1] - height) // 2
-    return video.picture(frame, size)[top : top + height, left : left + width]
+    # A copy: a view would keep all that hangs over in memory.
+    return video.picture(frame, size)[top : top + height, left : left + width].copy()
+
+
+def _demand_bounded(width: int, height: int) -> None:
+    if max(width, height) > MAX_SIDE or not 0 < width * height <= MAX_PIXELS:
+        size = f"{width}×{height}" if width else "of unknown size, or too large"
+        raise ClipError(
+            f"its frames are {size}; each side may have at most {MAX_SIDE} pixels, and "
+            f"the whole at most {MAX_PIXELS}; scale it down"
+        )
 
 
 def _shown_stream(container: InputContainer) -> VideoStream:
@@ -305,10 +319,12 @@ def _decoder(stream: VideoStream) -> VideoCodecContext:
     decoder = stream.codec_context
     if decoder is None:
         raise ClipError("not supported: no decoder for the codec of its video")
+    _demand_bounded(decoder.width, decoder.height)
     library = _ALPHA_DECODERS.get(decoder.name)
     if library and stream.metadata.get("alpha_mode") == "1":
         decoder = cast("VideoCodecContext", av.CodecContext.create(library, "r"))
         decoder.extradata = stream.codec_context.extradata
+    decoder.options = LIMITS
     decoder.thread_count = 1
     decoder.copy_opaque = True
     return decoder

@@ -18,7 +18,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from pipeline.errors import ClipError
 from pipeline.video.colour import Picture
 from pipeline.video.container import validate_container
-from pipeline.video.decode import TimedFrame, Video, blaming_the_file, open_video
+from pipeline.video.decode import LIMITS, TimedFrame, Video, blaming_the_file, open_video
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ def rewrite(
         source.open("rb") as sound_file,
         target.open("wb") as written,
         blaming_the_file("it cannot be converted"),
-        av.open(sound_file, "r", metadata_errors="replace") as sound,
+        av.open(sound_file, "r", metadata_errors="replace", options=LIMITS) as sound,
         av.open(written, "w", format="mp4") as output,
     ):
         output.metadata["comment"] = comment
