@@ -12,6 +12,7 @@ from keras import layers, ops
 
 from pipeline.errors import StyleError
 from pipeline.models.imagenet import caffe_pixels, load_by_name
+from pipeline.models.keras_file import read_network
 from pipeline.models.layers import PictureConv2D
 
 # VGG19 (Simonyan and Zisserman, 2015): channels and number of 3x3 convolutions of each block.
@@ -55,9 +56,9 @@ def feature_file(path: Path) -> Path:
 def own_features(path: Path) -> Features:
     """The per-frame convolutions of a trained vgg_lstm."""
     try:
-        trained = keras.saving.load_model(path, compile=False)
-    except (ValueError, OSError, TypeError) as error:
-        raise StyleError(f"{path} cannot be loaded as a model of this project: {error}") from error
+        trained = read_network(path)
+    except ValueError as error:
+        raise StyleError(str(error)) from error
     if trained.name != "vgg_lstm" or trained.input_shape[-1] != 3:
         raise StyleError(
             f"{path} holds {trained.name} for {trained.input_shape[-1]} channels; "

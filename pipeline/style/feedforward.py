@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.errors import StyleError
+from pipeline.models.keras_file import read_network
 from pipeline.models.layers import PictureConv2D, replace_layers
 from pipeline.style.networks import HALVINGS
 from pipeline.style.stylizer import Stylizer
@@ -49,9 +50,9 @@ def load_generator(path: Path) -> keras.Model:
     if not path.is_file():
         raise StyleError(f"the network {path} does not exist")
     try:
-        network = keras.saving.load_model(path, compile=False)
-    except (ValueError, OSError, TypeError) as error:
-        raise StyleError(f"{path} cannot be loaded as a Keras model: {error}") from error
+        network = read_network(path)
+    except ValueError as error:
+        raise StyleError(str(error)) from error
     if network.input_shape != network.output_shape or network.input_shape[1:] != (None, None, 3):
         raise StyleError(
             f"{path} maps {network.input_shape} to {network.output_shape}; a style network "

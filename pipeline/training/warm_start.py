@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 
 from pipeline.errors import TrainingError
+from pipeline.models.keras_file import read_network
 
 log = logging.getLogger(__name__)
 
@@ -16,9 +17,9 @@ def take_weights(model: keras.Model, earlier: Path) -> None:
     A TrainingError tells of a model of another architecture, stream or window.
     """
     try:
-        found = keras.saving.load_model(earlier)
-    except (ValueError, OSError) as error:
-        raise TrainingError(f"warm start: {earlier} cannot be read: {error}") from error
+        found = read_network(earlier)
+    except ValueError as error:
+        raise TrainingError(f"warm start: {error}") from error
     layers = zip(model.layers, found.layers, strict=False)
     fits = model.name == found.name and len(model.layers) == len(found.layers)
     if not fits or any(_shapes(a) != _shapes(b) for a, b in list(layers)[:-1]):

@@ -70,7 +70,7 @@ def test_a_network_of_another_kind_is_refused(tmp_path):
     (tmp_path / "text.keras").write_text("no network")
     for name, said in {
         "other.keras": r"maps \(None, 8, 8, 3\) to \(None, 192\)",
-        "text.keras": "cannot be loaded",
+        "text.keras": "cannot be read",
         "none.keras": "does not exist",
     }.items():
         with pytest.raises(StyleError, match=said):
