@@ -8,6 +8,7 @@ import argparse
 import json
 import logging
 import statistics
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from pipeline.models import ARCHITECTURES, build
 from pipeline.params import Params, load_params
 from pipeline.paths import CATALOGUE, SHARDS
 from pipeline.shards.batches import window_spec
-from pipeline.shards.loader import MEMORY, training_windows
+from pipeline.shards.loader import training_windows
 from pipeline.training.data_parallel import divide_threads
 from pipeline.training.fit import Learner
 from pipeline.training.hardware import hardware
@@ -76,7 +77,7 @@ class Bench:
         loaded = {
             f"{stream}, {place}": self.loading(stream, memory)
             for stream in ("rgb", "flow")
-            for place, memory in (("from disk", 0), ("from memory", MEMORY))
+            for place, memory in (("from disk", 0), ("from memory", sys.maxsize))
         }
         rates, waited = ({name: pair[i] for name, pair in trained.items()} for i in (0, 1))
         return rates, waited, loaded
@@ -93,7 +94,7 @@ class Bench:
         return rate
 
     def training(
-        self, architecture: str, steps: int, *, memory: int = MEMORY
+        self, architecture: str, steps: int, *, memory: int = sys.maxsize
     ) -> tuple[float, float]:
         """Windows a second that a network trains, and the share of time that it waits for them."""
         shape = (self.train.frames, self.train.crop, self.train.crop, 3)

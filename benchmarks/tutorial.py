@@ -10,6 +10,7 @@ import argparse
 import json
 import logging
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -32,7 +33,7 @@ from pipeline.params import Params, load_params
 from pipeline.shards.batches import Batches
 from pipeline.stages.train import VALIDATION_WINDOWS
 from pipeline.training.data_parallel import divide_threads
-from pipeline.training.fit import Learner, stop_reason
+from pipeline.training.fit import fit
 from pipeline.training.hardware import hardware
 from pipeline.video.pool import process_pool
 
@@ -41,7 +42,7 @@ RESULT = Path(__file__).with_suffix(".json")
 MODEL = "r2plus1d-rgb"
 # The tutorial's numbers.
 FRAMES, FRAME_STEP, SIDE, BATCH, LEARNING_RATE = 10, 15, 224, 8, 1e-4
-Rows = list[dict[str, float]]
+Rows = list[dict[str, Any]]
 log = logging.getLogger("benchmarks.tutorial")
 
 
@@ -84,7 +85,7 @@ def of_split(windows: Batches, split: str) -> list[dict[str, Any]]:
     return [row for row in kept(windows.catalogue).to_pylist() if row["split"] == split]
 
 
-def row(minutes: float, steps: int, predictions: Predictions) -> dict[str, float]:
+def row(minutes: float, steps: int, predictions: Predictions) -> dict[str, Any]:
     """What a network had reached after so many minutes."""
     reached = {
         "minutes": minutes,
@@ -100,49 +101,36 @@ def row(minutes: float, steps: int, predictions: Predictions) -> dict[str, float
 
 
 def ours(tree: Path, minutes: Sequence[float]) -> dict[str, Any]:
-    """Our (2+1)D network, trained as the stage `train` does."""
+    """Our (2+1)D network, trained as the stage `train` does: once for each budget of minutes."""
     divide_threads(None)
     params, windows = windows_in(tree)
-    settings = params.train.model_copy(update={"max_minutes": max(minutes)})
+    found = [_ours_within(each, params, windows) for each in minutes]
+    return {"parameters": found[0]["parameters"], "by_minutes": [each["row"] for each in found]}
+
+
+def _ours_within(minutes: float, params: Params, windows: Batches) -> dict[str, Any]:
+    """Train anew for so many minutes, and evaluate on the test split."""
     network = build(
         windows.model.architecture, input_shape=windows.spec.shape, classes=len(windows.classes)
     )
-    learner = Learner(network, settings=settings, steps_per_epoch=windows.steps_per_epoch)
-    batches = iter(windows.training(0))
     validation = windows.evaluation("validation", VALIDATION_WINDOWS).map(lambda x, y, clip: (x, y))
-    rows: Rows = []
-    with tqdm(desc="ours", total=settings.epochs * windows.steps_per_epoch) as bar:
-        while not (reason := stop_reason(learner.history, settings)):
-            for each in minutes[len(rows) :]:
-                if _next_end(learner) > each * 60:
-                    rows.append(_ours_after(each, learner, params, windows))
-            learner.epoch(batches, validation, bar)
-    # It ends by itself, or before the epoch that would take too long.
-    rows += [_ours_after(each, learner, params, windows) for each in minutes[len(rows) :]]
-    ended = {"minutes": round(learner.seconds / 60, 2), "stopped_by": reason}
-    return {"parameters": network.count_params(), "by_minutes": rows, "ended": ended}
-
-
-def _next_end(learner: Learner) -> float:
-    """Seconds of training at the end of the next epoch."""
-    epochs = len(learner.history)
-    return learner.seconds * (epochs + 1) / max(epochs, 1)
-
-
-def _ours_after(
-    minutes: float, learner: Learner, params: Params, windows: Batches
-) -> dict[str, float]:
-    """The best weights so far, by validation, on the test split."""
-    own = learner.model.get_weights()
-    learner.model.set_weights(learner.best)
+    with tempfile.TemporaryDirectory() as state:
+        training = fit(
+            network,
+            train=windows.training,
+            steps_per_epoch=windows.steps_per_epoch,
+            validation=validation,
+            settings=params.train.model_copy(update={"max_minutes": minutes}),
+            state=Path(state),
+        )
     predictions = predict(
-        inference(learner.model),
+        inference(network),
         windows.evaluation("test", params.evaluate.windows),
         classes=windows.classes,
         groups=windows.groups,
     )
-    learner.model.set_weights(own)
-    return row(minutes, int(learner.optimizer.iterations), predictions)
+    reached = row(minutes, training.steps, predictions) | {"stopped_by": training.stopped_by}
+    return {"parameters": network.count_params(), "row": reached}
 
 
 # The tutorial's

@@ -147,7 +147,8 @@ def predict(whole: Path, part: Path, stages: Figures, training: list[Figures]) -
     from pipeline.dataset.catalogue import labels, read_catalogue
     from pipeline.params import load_params
     from pipeline.paths import CATALOGUE, SHARDS
-    from pipeline.shards.loader import MEMORY
+    from pipeline.shards.loader import SHARE
+    from pipeline.shards.memory import free_memory
 
     params = load_params(part / "params.yaml")
     catalogue = read_catalogue(whole / CATALOGUE)
@@ -156,7 +157,8 @@ def predict(whole: Path, part: Path, stages: Figures, training: list[Figures]) -
     extracted = json.loads((part / SHARDS.parent / "metrics.json").read_text(encoding="utf-8"))
     picture = 3 * params.extract.width * params.extract.height
     pictures = picture * extracted["frames"] * growth * trained_on / len(catalogue)
-    place = "memory" if pictures <= MEMORY else "disk"
+    kept = SHARE * free_memory()
+    place = "memory" if pictures <= kept else "disk"
     # Here contents repeat and are decoded once, there all differ.
     unlike = len(catalogue) / len(set(catalogue["sha256"].to_pylist()))
     seconds = {figures["stage"]: figures["seconds"] for figures in stages["part"]}
@@ -167,7 +169,7 @@ def predict(whole: Path, part: Path, stages: Figures, training: list[Figures]) -
             growth * (extracted["tfrecord_bytes"] + extracted["parquet_bytes"]) / 2**30, 1
         ),
         "decoded_training_pictures_gib": round(pictures / 2**30, 1),
-        "kept_in_memory_up_to_gib": MEMORY / 2**30,
+        "kept_in_memory_up_to_gib": round(kept / 2**30, 1),
         "pictures_from": place,
         "minutes_an_epoch": {
             figures["architecture"]: round(trained_on / figures["windows_a_second"] / 60, 1)

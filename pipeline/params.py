@@ -22,6 +22,7 @@ from pipeline.models.architectures import ARCHITECTURES, SCRATCH
 Stream = Literal["rgb", "flow"]
 RENAMED = {
     "machine.scheduler": "machine.dask_scheduler",
+    "train.epochs": "train.max_steps, in steps of a batch",
     "train.average": "train.ema_momentum",
     "train.solved": "train.target_accuracy",
     "stylize.next_steps": "stylize.steps_per_frame",
@@ -81,14 +82,19 @@ class Train(Section):
     stride: float = Field(gt=0)
     crop: int = Field(ge=16)
     batch_size: int = Field(ge=2)  # in halves
-    epochs: int = Field(ge=1)
+    max_steps: int = Field(ge=1)
     max_minutes: float = Field(gt=0)
     patience: int = Field(ge=1)
     target_accuracy: float = Field(gt=0, le=1)
     learning_rate: float = Field(gt=0)
     weight_decay: float = Field(ge=0)
     label_smoothing: float = Field(ge=0, lt=1)
+    jitter: float = Field(ge=0, le=1)
+    hue: float = Field(ge=0, le=1)
+    grey: float = Field(ge=0, le=1)
     mixup: float = Field(ge=0)
+    cutmix: float = Field(ge=0, le=1)
+    background: float = Field(ge=0, lt=1)
     ema_momentum: float = Field(ge=0, lt=1)
     warm_start: str | None = None
 

@@ -81,9 +81,9 @@ def test_ctrl_c_is_status_130_and_one_line(monkeypatch, caplog):
 
 
 def test_our_errors_explain_themselves(monkeypatch, caplog):
-    fail_with(monkeypatch, ParamsError("train.epochs is 0; it must be at least 1"))
+    fail_with(monkeypatch, ParamsError("train.max_steps is 0; it must be at least 1"))
     assert main(["track"]) == 1
-    assert caplog.messages == ["train.epochs is 0; it must be at least 1"]
+    assert caplog.messages == ["train.max_steps is 0; it must be at least 1"]
 
 
 def test_an_unknown_command_is_a_usage_error(capsys):

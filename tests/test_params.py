@@ -37,8 +37,8 @@ def test_the_committed_params_are_valid_and_compare_all_architectures():
     ("section", "values", "said"),
     [
         ("train", {"epocs": 3}, r"train\.epocs: Extra inputs are not permitted \(value: 3\)"),
-        ("train", {"epochs": 0}, r"train\.epochs: .*greater than or equal to 1 \(value: 0\)"),
-        ("train", {"epochs": "many"}, r"train\.epochs: .*valid integer \(value: 'many'\)"),
+        ("train", {"max_steps": 0}, r"train\.max_steps: .*greater than or equal to 1 \(value: 0\)"),
+        ("train", {"max_steps": "many"}, r"train\.max_steps: .*valid integer \(value: 'many'\)"),
         ("train", {"stride": 0.1}, r"train\.stride is 0\.1 s.* whole number of sampled frames"),
         ("train", {"crop": 100}, r"train\.crop is 100, but frames are stored at 128×96"),
         ("dataset", {"split": 4}, r"dataset\.split: .*1, 2 or 3 \(value: 4\)"),
@@ -78,7 +78,7 @@ def test_a_removed_key_is_refused_with_the_reason(tmp_path, key, reason):
 
 
 def test_all_errors_are_told_at_once(tmp_path):
-    path = changed(tmp_path, train={"epochs": 0, "patience": 0}, extract={"fps": -1})
+    path = changed(tmp_path, train={"max_steps": 0, "patience": 0}, extract={"fps": -1})
     with pytest.raises(ParamsError) as caught:
         load_params(path)
     first, *rules = str(caught.value).splitlines()
@@ -118,7 +118,7 @@ def test_a_file_that_is_not_yaml_is_named(tmp_path):
 
 def test_params_cannot_be_changed_after_they_are_checked():
     with pytest.raises(ValidationError, match="frozen"):
-        load_params(ROOT / "params.yaml").train.epochs = 3
+        load_params(ROOT / "params.yaml").train.max_steps = 3
 
 
 @given(st.integers(1, 60), st.integers(1, 30))

@@ -11,7 +11,10 @@ from typing import NamedTuple
 import tensorflow as tf
 
 Window = dict[str, tf.Tensor]
-DRAWS = ("start", "area", "aspect", "top", "left", "flip", "brightness", "contrast", "saturation")
+DRAWS = (
+    *("start", "area", "aspect", "top", "left", "flip"),
+    *("brightness", "contrast", "saturation", "hue", "grey"),
+)
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,8 @@ class Augmentation:
     aspect: float = 4 / 3  # a crop's sides stretch by at most this factor
     flip: bool = True  # mirror half of the windows, left to right
     jitter: float = 0.4  # brightness, contrast and saturation change by at most this share
+    hue: float = 0.0  # colours turn by at most this share of half a circle
+    grey: float = 0.0  # share of windows without colour
 
 
 class Box(NamedTuple):
@@ -42,7 +47,7 @@ def augmented(window: Window, draws: Window, crop: int, how: Augmentation) -> tf
     # Before it is scaled up, a crop has fewer pixels to mirror and to colour.
     x = tf.cast(part, tf.float32)
     if "scale" not in window:
-        x = _recoloured(x, draws, how.jitter)
+        x = _recoloured(x, draws, how)
     x = _resized(x, crop)
     return _in_pixels(x, window["scale"], box, flip) if "scale" in window else x
 
@@ -95,13 +100,15 @@ def _in_pixels(x: tf.Tensor, scale: tf.Tensor, box: Box, flip: tf.Tensor) -> tf.
     return x * (scale[:, None] * zoom)[:, None, None]
 
 
-def _recoloured(x: tf.Tensor, draws: Window, jitter: float) -> tf.Tensor:
-    """Brightness, contrast (about the window's mean) and saturation, as one affine map."""
+def _recoloured(x: tf.Tensor, draws: Window, how: Augmentation) -> tf.Tensor:
+    """Brightness, contrast (about the window's mean), saturation and hue, as one affine map."""
     brightness, contrast, saturation = (
-        _between(1 - jitter, 1 + jitter, draws[name])
+        _between(1 - how.jitter, 1 + how.jitter, draws[name])
         for name in ("brightness", "contrast", "saturation")
     )
-    mix = contrast * (saturation * tf.eye(3) + (1 - saturation) / 3)
+    saturation = tf.where(draws["grey"] < how.grey, 0.0, saturation)
+    angle = math.pi * _between(-how.hue, how.hue, draws["hue"])
+    mix = contrast * _colour_matrix(saturation, angle)
     shift = tf.reduce_mean(x) * (brightness - contrast)
     # Several pixels in a row of the product: four times as fast as a 3 × 3 matrix for each. Not by
     # oneDNN's matmul, which takes another while to prepare for each size of crop.
@@ -109,6 +116,13 @@ def _recoloured(x: tf.Tensor, draws: Window, jitter: float) -> tf.Tensor:
     block = tf.reshape(tf.eye(pixels)[:, None, :, None] * mix[None, :, None], [3 * pixels] * 2)
     mixed = tf.einsum("ni,ij->nj", tf.reshape(x, [-1, 3 * pixels]), block)
     return tf.clip_by_value(tf.reshape(mixed, tf.shape(x)) + shift, 0.0, 255.0)
+
+
+def _colour_matrix(saturation: tf.Tensor, angle: tf.Tensor) -> tf.Tensor:
+    """Scale and turn the colours about the axis of greys."""
+    along, across = saturation * tf.cos(angle), saturation * tf.sin(angle) / math.sqrt(3)
+    turn = tf.constant([[0.0, 1.0, -1.0], [-1.0, 0.0, 1.0], [1.0, -1.0, 0.0]])
+    return along * tf.eye(3) + (1 - along) / 3 + across * turn
 
 
 def _size(window: Window) -> tuple[tf.Tensor, tf.Tensor]:

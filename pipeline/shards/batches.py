@@ -8,6 +8,7 @@ from pipeline.dataset.catalogue import class_names, groups, labels, read_catalog
 from pipeline.errors import ParamsError, ShardError
 from pipeline.files import json_hash
 from pipeline.paths import CATALOGUE, SHARDS
+from pipeline.shards.augment import Augmentation
 from pipeline.shards.loader import evaluation_windows, training_windows
 from pipeline.shards.windows import WindowSpec
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from pipeline.params import Model, Params, Stream
 
 
+EPOCH_STEPS = 32  # at least: of few clips, an epoch is several passes; validation takes its time
+
+
 class Batches:
     """Batches for one model; a ParamsError lists the models of params.yaml if it is not there."""
 
@@ -29,13 +33,24 @@ class Batches:
         self.catalogue = read_catalogue(CATALOGUE)
         self.classes = tuple(class_names(self.catalogue))
         self.groups = groups(self.catalogue)
-        self._epochs, self._batch_size = params.train.epochs, params.train.batch_size
+        self._max_steps, self._batch_size = params.train.max_steps, params.train.batch_size
+        train = params.train
+        self._augmentation = Augmentation(jitter=train.jitter, hue=train.hue, grey=train.grey)
         self._files = _files(self.model.stream)
 
     @property
     def steps_per_epoch(self) -> int:
-        """Full batches in an epoch of training."""
+        """Batches in an epoch of training: full ones, and at least EPOCH_STEPS."""
+        return self._steps_per_pass * self._passes
+
+    @property
+    def _steps_per_pass(self) -> int:
         return max(1, len(labels(self.catalogue, "train")) // self._batch_size)
+
+    @property
+    def _passes(self) -> int:
+        """How often an epoch takes each clip."""
+        return -(-EPOCH_STEPS // self._steps_per_pass)
 
     @property
     def fingerprint(self) -> str:
@@ -51,8 +66,9 @@ class Batches:
             self.spec,
             batch_size=self._batch_size,
             seed=self.model.seed,
-            epoch=epoch,
-            epochs=self._epochs - epoch,
+            epoch=epoch * self._passes,
+            epochs=-(-self._max_steps // self._steps_per_pass),
+            augmentation=self._augmentation,
         )
 
     @property

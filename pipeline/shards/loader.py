@@ -1,8 +1,9 @@
 """Windows from TFRecord shards as a tf.data pipeline.
 
 Only the JPEGs that a clip's windows need are decoded, unless all clips of a data set fit into
-`memory`: then each is decoded once and kept. Everything random is a function of seed and epoch, so
-that training can resume at any epoch as if it had never stopped.
+`memory` (unset: a share of what is free): then each is decoded once and kept. Everything random is
+a function of seed and epoch, so that training can resume at any epoch as if it had never stopped;
+from disk, clips come in another order than from memory.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import tensorflow as tf
 
 from pipeline.errors import ShardError
 from pipeline.shards.augment import DRAWS, Augmentation, Window, augmented, centred, mirrored
+from pipeline.shards.memory import free_memory
 from pipeline.shards.windows import WindowSpec, covering_positions
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from pipeline.params import Stream
 
-MEMORY = 4 << 30  # bytes of decoded pictures that a data set may keep
+SHARE = 0.3  # of the free memory, for the pictures of a data set: training keeps two such sets
 # Records from disk held to be shuffled: shards come in another order every epoch, and each is a
 # random mixture of clips already. All that are held have to be read before the first is used.
 _SHUFFLED = 64
@@ -50,7 +52,7 @@ def training_windows(
     epoch: int = 0,
     epochs: int = 1,
     augmentation: Augmentation | None = None,
-    memory: int = MEMORY,
+    memory: int | None = None,
 ) -> tf.data.Dataset:
     """A random window of each clip in `labels`, every epoch: `epochs` of them, from `epoch` on.
 
@@ -96,7 +98,7 @@ def evaluation_windows(
     *,
     windows: int,
     batch_size: int,
-    memory: int = MEMORY,
+    memory: int | None = None,
 ) -> tf.data.Dataset:
     """`windows` windows of each clip in `labels`, spread from its start to its end, centre crop.
 
@@ -137,10 +139,11 @@ class _Shards:
         chosen = tf.data.TFRecordDataset(files).filter(self._is_labelled)
         return chosen.map(self._parse, num_parallel_calls=tf.data.AUTOTUNE)
 
-    def kept(self, memory: int) -> tf.data.Dataset | None:
+    def kept(self, memory: int | None) -> tf.data.Dataset | None:
         """Each with its pictures, uint8 [N, H, W, C], decoded but once; None if they do not fit."""
         decoded = self.records().map(self._decode, num_parallel_calls=tf.data.AUTOTUNE)
-        return decoded.cache() if self._nbytes(decoded) <= memory else None
+        most = SHARE * free_memory() if memory is None else memory
+        return decoded.cache() if self._nbytes(decoded) <= most else None
 
     def _nbytes(self, decoded: tf.data.Dataset) -> float:
         """About what all decoded clips take, estimated from the first few."""

@@ -66,7 +66,7 @@ def run(params: Params, model: str, *, observe: Observe = unobserved) -> None:
         )
     _write(TRAIN / model, network, known, training)
     shutil.rmtree(state)
-    log.info("%s: %d epochs in %.0f s", model, len(training.history), training.seconds)
+    log.info("%s: %d steps in %.0f s", model, training.steps, training.seconds)
 
 
 def _earlier(params: Params, model: str) -> Path | None:
@@ -126,6 +126,7 @@ def _write(folder: Path, network: keras.Model, known: dict[str, Any], training: 
         "train_seconds": training.seconds,
         "data_wait_fraction": training.data_wait_fraction,
         "epochs": len(training.history),
+        "steps": training.steps,
         "best_epoch": training.best_epoch,
         "stopped_by": training.stopped_by,
         "validation_loss": best.get("val_loss"),

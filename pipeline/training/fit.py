@@ -1,4 +1,4 @@
-"""Resumable training loop with weight averaging and early stopping."""
+"""Resumable training loop with weight averaging, annealed whenever it ends."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from pipeline.training.batch_norm import FusedBatchNormalization
 from pipeline.training.checkpoints import load_checkpoint, save_checkpoint
 from pipeline.training.data_parallel import data_parallel
 from pipeline.training.ema import MovingAverage
-from pipeline.training.mixup import mixup_batch
+from pipeline.training.mixing import Mixing
+from pipeline.training.schedule import Schedule, best_epoch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-WARMUP_EPOCHS = 2
-FINAL_LEARNING_RATE = 0.01  # share of train.learning_rate
-
 Metrics = dict[str, float]
 
 
@@ -42,10 +40,12 @@ class Training:
     """How a training went; `best_epoch` counts from 1.
 
     `history` has one row of metrics per epoch; its `seconds` are those since the start of training,
-    without the pauses between a kill and a resumption.
+    without the pauses between a kill and a resumption. `stopped_by` is what began the decay of the
+    learning rate: `target_accuracy`, `patience`, `max_steps` or `max_minutes`.
     """
 
     history: list[Metrics]
+    steps: int
     seconds: float
     data_wait_fraction: float
     best_epoch: int
@@ -64,7 +64,7 @@ def fit(
 ) -> Training:
     """Train `model` and give it the averaged weights of the epoch of least validation loss.
 
-    Without validation, train for all epochs or minutes and keep the last averaged weights.
+    Without validation, train for all steps or minutes and keep the last averaged weights.
 
     `train(epoch)` gives the batches (x, labels) of that epoch (from 0) and of all later ones;
     `on_epoch` is called with each epoch (from 1) and its metrics. The folder `state` holds the
@@ -75,43 +75,21 @@ def fit(
     checkpoint = state / "checkpoint.npz"
     learner.restore(checkpoint)
     batches = iter(train(len(learner.history)))
-    with _progress_bar(learner, settings.epochs) as bar:
-        while not (reason := stop_reason(learner.history, settings)):
-            metrics = learner.epoch(batches, validation, bar)
+    with _progress_bar(learner) as bar:
+        while steps := learner.schedule.next_epoch(learner.history):
+            bar.total = bar.n + learner.schedule.steps_left
+            metrics = learner.epoch(batches, validation, bar, steps)
             learner.save(checkpoint)
             on_epoch(len(learner.history), metrics)
     model.set_weights(learner.best)
     return Training(
         history=learner.history,
+        steps=learner.schedule.progress.step,
         seconds=learner.seconds,
         data_wait_fraction=learner.waited / max(learner.seconds, 1e-9),
         best_epoch=best_epoch(learner.history),
-        stopped_by=reason,
+        stopped_by=learner.schedule.progress.decay_cause,
     )
-
-
-def best_epoch(history: Sequence[Metrics]) -> int:
-    """The first epoch (from 1) of least validation loss; without validation, the last epoch."""
-    if "val_loss" not in history[0]:
-        return len(history)
-    losses = [row["val_loss"] for row in history]
-    return losses.index(min(losses)) + 1
-
-
-def stop_reason(history: Sequence[Metrics], settings: Train) -> str:
-    """`target_accuracy`, `patience`, `epochs` or `max_minutes`; empty while training continues."""
-    if not history:
-        return ""
-    done = len(history)
-    if history[-1].get("val_accuracy", 0.0) >= settings.target_accuracy:
-        return "target_accuracy"
-    if done - best_epoch(history) >= settings.patience:
-        return "patience"
-    if done >= settings.epochs:
-        return "epochs"
-    # The next epoch must end within the limit.
-    seconds = history[-1]["seconds"] * (done + 1) / done
-    return "max_minutes" if seconds > settings.max_minutes * 60 else ""
 
 
 class Learner:
@@ -123,9 +101,9 @@ class Learner:
 
     def __init__(self, model: keras.Model, *, settings: Train, steps_per_epoch: int) -> None:
         self.model = replace_layers(model, keras.layers.BatchNormalization, FusedBatchNormalization)
-        self.steps_per_epoch = steps_per_epoch
-        self.mixup = settings.mixup
-        self.optimizer = _optimizer(self.model, settings, steps_per_epoch)
+        self.schedule = Schedule(settings, steps_per_epoch)
+        self.mixing = Mixing(settings.mixup, settings.cutmix, settings.background)
+        self.optimizer = _optimizer(self.model, settings)
         self.loss = keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing)
         self.average = MovingAverage(self.model.weights, settings.ema_momentum)
         self.best = _values(self.model.weights)
@@ -143,11 +121,11 @@ class Learner:
         return self.history[-1]["seconds"] if self.history else 0.0
 
     def epoch(
-        self, batches: Iterator[Any], validation: tf.data.Dataset | None, bar: tqdm[Any]
+        self, batches: Iterator[Any], validation: tf.data.Dataset | None, bar: tqdm[Any], steps: int
     ) -> Metrics:
-        """Train for one epoch, validate the averaged weights, and append a row to the history."""
+        """Train for so many steps, validate the averaged weights, and append a row to the history."""
         started, before = time.perf_counter(), self.seconds
-        row = self._steps(batches, bar)
+        row = self._steps(batches, bar, steps)
         with self.average.applied():
             if validation is not None:
                 validated = _mean([self._validate(x, labels) for x, labels in validation])
@@ -161,7 +139,11 @@ class Learner:
     def save(self, path: Path) -> None:
         """Write a checkpoint."""
         groups = {name: _values(group) for name, group in self._variables().items()}
-        progress = {"history": self.history, "waited": self.waited}
+        progress = {
+            "history": self.history,
+            "waited": self.waited,
+            "schedule": self.schedule.state(),
+        }
         save_checkpoint(path, {**groups, "best": self.best}, progress)
 
     def restore(self, path: Path) -> None:
@@ -174,15 +156,17 @@ class Learner:
                 variable.assign(value)
         self.best = groups["best"]
         self.history, self.waited = progress["history"], progress["waited"]
+        self.schedule.restore(progress["schedule"])
         log.info("training resumes after epoch %d (%.0f s)", len(self.history), self.seconds)
 
-    def _steps(self, batches: Iterator[Any], bar: tqdm[Any]) -> Metrics:
-        """Train on the batches of one epoch; the means of their metrics."""
+    def _steps(self, batches: Iterator[Any], bar: tqdm[Any], steps: int) -> Metrics:
+        """Train on so many batches; the means of their metrics."""
         rows: list[dict[str, tf.Tensor]] = []
-        for _ in range(self.steps_per_epoch):
+        for _ in range(steps):
             asked = time.perf_counter()
             x, labels = next(batches)
             self.waited += time.perf_counter() - asked
+            self.optimizer.learning_rate = self.schedule.advance()
             rows.append(self.step(x, labels))
             loss, accuracy = float(rows[-1]["loss"]), float(rows[-1]["accuracy"])
             self._require_finite_loss(loss)
@@ -191,10 +175,7 @@ class Learner:
         return _mean(rows)
 
     def _step(self, x: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
-        targets = self._one_hot(labels)
-        if self.mixup:
-            step = self.optimizer.iterations.value
-            x, targets = mixup_batch(x, targets, alpha=self.mixup, step=step)
+        x, targets = self.mixing(x, self._one_hot(labels), self.optimizer.iterations.value)
         with tf.GradientTape() as tape:
             metrics = self._metrics(targets, data_parallel(self.model, x, training=True))
         variables = self.model.trainable_variables
@@ -248,29 +229,19 @@ def _mean(rows: Sequence[dict[str, tf.Tensor]]) -> Metrics:
     }
 
 
-def _optimizer(
-    model: keras.Model, settings: Train, steps_per_epoch: int
-) -> keras.optimizers.Optimizer:
-    """AdamW (Loshchilov 2019) with a linear warmup and a cosine decay of the learning rate."""
-    warmup = min(WARMUP_EPOCHS, settings.epochs // 2)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0,
-        (settings.epochs - warmup) * steps_per_epoch,
-        alpha=FINAL_LEARNING_RATE,
-        warmup_target=settings.learning_rate,
-        warmup_steps=warmup * steps_per_epoch,
-    )
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=settings.weight_decay)
+def _optimizer(model: keras.Model, settings: Train) -> keras.optimizers.Optimizer:
+    """AdamW (Loshchilov 2019); the schedule sets its learning rate."""
+    optimizer = keras.optimizers.AdamW(settings.learning_rate, weight_decay=settings.weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     optimizer.build(model.trainable_variables)
     return optimizer
 
 
-def _progress_bar(learner: Learner, epochs: int) -> tqdm[Any]:
-    steps = learner.steps_per_epoch
+def _progress_bar(learner: Learner) -> tqdm[Any]:
+    done = learner.schedule.progress.step
     return progress_bar(
         desc=learner.model.name,
-        total=epochs * steps,
-        initial=len(learner.history) * steps,
+        total=learner.schedule.settings.max_steps,
+        initial=done,
         unit="batch",
     )

@@ -79,8 +79,8 @@ def trigger(project, server, dag, params):
 @pytest.mark.parametrize(
     ("params", "rule"),
     [
-        ({"trian.epochs": 1}, "dataset, extract, train"),
-        ({"train.epochs": 0}, "greater than or equal to 1"),
+        ({"trian.max_steps": 1}, "dataset, extract, train"),
+        ({"train.max_steps": 0}, "greater than or equal to 1"),
     ],
 )
 def test_a_form_that_a_run_would_refuse_is_not_triggered(project, server, params, rule):

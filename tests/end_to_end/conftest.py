@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 TINY = {
     "dataset": {"classes": ["Growing", "Shrinking"]},
     "extract": {"fps": 8, "max_frames": 8, "width": 32, "height": 24, "shards": 4},
-    "train": {"frames": 4, "crop": 24, "epochs": 1, "batch_size": 8, "target_accuracy": 1.0},
+    "train": {"frames": 4, "crop": 24, "max_steps": 3, "batch_size": 8, "target_accuracy": 1.0},
     "models": {
         "vgg_lstm-rgb": {"architecture": "vgg_lstm", "stream": "rgb", "seed": 0},
         "vgg_lstm-flow": {"architecture": "vgg_lstm", "stream": "flow", "seed": 0},

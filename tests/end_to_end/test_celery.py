@@ -45,7 +45,7 @@ class System:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.main = copy_of_the_repository(folder / "main")
-        train = {**TINY["train"], "epochs": 12}
+        train = {**TINY["train"], "max_steps": 384}
         # Style networks add nothing to what several machines have to show.
         rows = {"models": MODELS, "styles": {}}
         self.main.set(**TINY | rows | {"train": train, "machine": {"threads": 1}})

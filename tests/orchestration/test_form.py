@@ -33,12 +33,12 @@ def test_comments_stay():
 @pytest.mark.parametrize(
     ("values", "listed"),
     [
-        ({"trian.epochs": 1}, "dataset, extract, train"),
+        ({"trian.max_steps": 1}, "dataset, extract, train"),
         ({"train.epoch": 1}, "frames, stride"),
-        ({"epochs": 1}, "dataset, extract, train"),
+        ({"max_steps": 1}, "dataset, extract, train"),
         ({"models.csn.seed": 1}, "vgg_lstm-rgb, resnet_lstm-rgb"),
-        ({"train.epochs.x": 1}, "single value"),
-        ({"train": {"epochs": 1}}, "train.epochs"),
+        ({"train.max_steps.x": 1}, "single value"),
+        ({"train": {"max_steps": 1}}, "train.max_steps"),
         ({"": 1}, "dataset, extract, train"),
     ],
 )
@@ -51,7 +51,7 @@ def test_a_key_that_does_not_exist_is_refused_with_those_that_do(values, listed)
     ("name", "text", "value"),
     [
         ("train.learning_rate", "1e-3", 0.001),
-        ("train.epochs", "7", 7),
+        ("train.max_steps", "7", 7),
         ("dataset.split", "2", 2),
         ("dataset.classes", "[Archery, Surfing]", ["Archery", "Surfing"]),
         ("dataset.classes", "all", "all"),
@@ -65,5 +65,5 @@ def test_a_value_typed_as_text_gets_the_type_of_its_key(name, text, value):
 
 
 def test_a_value_against_a_rule_is_refused_with_the_rule():
-    with pytest.raises(ParamsError, match=r"train\.epochs.*greater than or equal to 1"):
-        apply_form(TEXT, {"train.epochs": 0})
+    with pytest.raises(ParamsError, match=r"train\.max_steps.*greater than or equal to 1"):
+        apply_form(TEXT, {"train.max_steps": 0})

@@ -115,3 +115,21 @@ def test_colours_change_alike_in_every_pixel(crop):
     x = augmented({"pictures": picture}, draws(saturation=0.9), crop, Augmentation())
     assert np.ptp(x, axis=(0, 1, 2)).max() < 1e-3
     assert x[0, 0, 0, 0] > x[0, 0, 0, 2] > x[0, 0, 0, 1]
+
+
+def test_hue_turns_colours_and_keeps_greys():
+    how = Augmentation(area=1.0, aspect=1.0, flip=False, jitter=0.0, hue=2 / 3)
+
+    def turned(colour):
+        picture = tf.fill([4, 12, 16, 3], tf.constant(0, tf.uint8)) + tf.constant(colour, tf.uint8)
+        return augmented({"pictures": picture}, draws(hue=1.0), 12, how)[0, 0, 0].numpy()
+
+    assert np.allclose(turned([80, 80, 80]), 80, atol=0.1)
+    assert np.allclose(sorted(turned([200, 50, 50])), [50, 50, 200], atol=0.5)
+    assert turned([200, 50, 50])[0] < 51
+
+
+def test_a_share_of_windows_is_grey():
+    how = Augmentation(area=1.0, aspect=1.0, flip=False, grey=0.3)
+    assert np.ptp(augmented(window(), draws(grey=0.2), 12, how), axis=-1).max() < 1e-2
+    assert np.ptp(augmented(window(), draws(grey=0.4), 12, how), axis=-1).max() > 10

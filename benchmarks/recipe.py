@@ -1,0 +1,258 @@
+"""Compare recipes by folds: `python -m benchmarks.recipe --data TREE`.
+
+TREE is a work tree in which `dvc repro extract` has run. Its official test groups are left out. Of
+the other groups, each fold tests on a third of every class and trains on the rest, of which
+`dataset.validation` is kept for validation, as in any training. Every training has a work tree of
+its own under TREE/recipe: a killed run resumes, and finished ones are not repeated. After each
+training recipe.json beside this file is brought up to date: accuracies over all folds so far, and
+the paired difference to the recipe `committed` with its interval over groups.
+
+Trainings are compared after equal steps, or by `cost` where a step takes longer: a budget in
+minutes would measure what else the machine does.
+"""
+
+import argparse
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import yaml
+from scipy.stats import t as student
+
+from pipeline.dataset.catalogue import read_catalogue, write_catalogue
+from pipeline.dataset.splits import stable_fraction
+from pipeline.evaluation.predictions import Predictions, class_accuracies, read_predictions
+from pipeline.evaluation.statistics import paired_permutation_test
+from pipeline.paths import CATALOGUE, TRAIN
+
+ROOT = Path(__file__).parents[1]
+RESULT = Path(__file__).with_suffix(".json")
+FOLDS = 3
+BASE = "committed"
+PREDICTIONS = "predictions.parquet"
+log = logging.getLogger("benchmarks.recipe")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What differs from params.yaml; `cost` is the time of a step against the committed one's."""
+
+    train: dict[str, Any] = field(default_factory=dict)
+    validation: float | None = None
+    cost: float = 1.0
+
+
+COLOUR = {"jitter": 0.6, "hue": 0.3, "grey": 0.2}
+RECIPES = {
+    BASE: Recipe(),
+    "colour": Recipe(COLOUR),
+    "background": Recipe({"background": 0.5}),
+    "colour and background": Recipe({**COLOUR, "background": 0.5}),
+    "cutmix": Recipe({"cutmix": 0.5}),
+    "no validation groups": Recipe(validation=0.0),
+    "crop 64": Recipe({"crop": 64}, cost=0.47),
+    "16 frames": Recipe({"frames": 16, "stride": 0.125}, cost=2.0),
+    "weight decay 0.2": Recipe({"weight_decay": 0.2}),
+    "learning rate 0.001": Recipe({"learning_rate": 0.001}),
+    "learning rate 0.004": Recipe({"learning_rate": 0.004}),
+    "average 0.96": Recipe({"ema_momentum": 0.96}),
+    "all": Recipe({**COLOUR, "background": 0.5, "cutmix": 0.5}),
+}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training: a recipe, an architecture, a fold and its number of steps."""
+
+    recipe: str
+    architecture: str
+    fold: int
+    steps: int
+
+    @property
+    def name(self) -> str:
+        """A folder's name."""
+        return f"{self.architecture}-{self.recipe.replace(' ', '_')}-{self.steps}-fold{self.fold}"
+
+    @property
+    def model(self) -> str:
+        """The row of params.yaml."""
+        return f"{self.architecture}-rgb"
+
+
+def main() -> None:
+    """Run all trials that are not finished, and write down what is known after each."""
+    options = _options()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    trials = [
+        Trial(recipe, architecture, fold, round(options.steps / RECIPES[recipe].cost))
+        for fold, recipe, architecture in product(
+            options.folds, options.recipes, options.architectures
+        )
+    ]
+    for number, trial in enumerate(trials, start=1):
+        log.info("%d of %d: %s", number, len(trials), trial.name)
+        run(trial, options.data)
+        RESULT.write_text(json.dumps(summary(options.data), indent=2) + "\n", encoding="utf-8")
+
+
+def run(trial: Trial, data: Path) -> None:
+    """Train and evaluate in a process and a work tree of their own, unless that is done."""
+    tree = data / "recipe" / trial.name
+    if (tree / PREDICTIONS).is_file():
+        return
+    make_tree(tree, data.resolve(), trial)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "benchmarks.fold", trial.model]
+    subprocess.run(command, cwd=tree, env=environment, check=True)
+
+
+def make_tree(tree: Path, data: Path, trial: Trial) -> None:
+    """A work tree with the fold's catalogue, the recipe's params, and a link to the records."""
+    recipe = RECIPES[trial.recipe]
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    # The budget is in steps; validation may begin the decay early, as it does in use.
+    params["train"] |= {**recipe.train, "max_steps": trial.steps, "max_minutes": 600}
+    if recipe.validation is not None:
+        params["dataset"]["validation"] = recipe.validation
+    row = {"architecture": trial.architecture, "stream": "rgb", "seed": 0}
+    params["models"] = {trial.model: row}
+    (tree / CATALOGUE).parent.mkdir(parents=True, exist_ok=True)
+    (tree / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    (tree / "trial.json").write_text(json.dumps(vars(trial)), encoding="utf-8")
+    table = fold_catalogue(
+        read_catalogue(data / CATALOGUE), trial.fold, validation=params["dataset"]["validation"]
+    )
+    write_catalogue(table, tree / CATALOGUE)
+    if not (tree / "data/extract").is_symlink():
+        (tree / "data/extract").symlink_to(data / "data/extract")
+
+
+def fold_catalogue(catalogue: pa.Table, fold: int, *, validation: float) -> pa.Table:
+    """The clips outside the test split, split again by groups: every FOLDS-th tests."""
+    rows = [row for row in catalogue.to_pylist() if row["split"] != "test"]
+    split_of: dict[str, str] = {}
+    for groups in _groups_by_class(rows).values():
+        tested, others = groups[fold::FOLDS], [g for i, g in enumerate(groups) if i % FOLDS != fold]
+        kept = round(validation * len(others))
+        split_of |= dict.fromkeys(tested, "test") | dict.fromkeys(others, "train")
+        split_of |= dict.fromkeys(others[:kept], "validation")
+    moved = [row | {"split": split_of[row["group"]]} for row in rows]
+    return pa.Table.from_pylist(moved, schema=catalogue.schema)
+
+
+def _groups_by_class(rows: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        found[row["class_name"]].add(row["group"])
+    return {name: sorted(groups, key=stable_fraction) for name, groups in found.items()}
+
+
+def summary(data: Path) -> dict[str, Any]:
+    """All finished trials of the tree, and each recipe beside the committed one."""
+    finished = list(_finished(data))
+    return {
+        "folds": FOLDS,
+        "recipes": {name: vars(recipe) for name, recipe in RECIPES.items()},
+        "compared": _compared(finished),
+        "trials": [_described(trial, tree) for trial, tree in finished],
+    }
+
+
+def _finished(data: Path) -> Iterator[tuple[Trial, Path]]:
+    for path in sorted((data / "recipe").glob(f"*/{PREDICTIONS}")):
+        described = json.loads((path.parent / "trial.json").read_text(encoding="utf-8"))
+        yield Trial(**described), path.parent
+
+
+def _described(trial: Trial, tree: Path) -> dict[str, Any]:
+    record = json.loads((tree / TRAIN / trial.model / "record.json").read_text(encoding="utf-8"))
+    videos = read_predictions(tree / PREDICTIONS).by_clip()
+    kept = ("steps", "best_epoch", "epochs", "stopped_by", "validation_accuracy", "threads")
+    return {
+        **vars(trial),
+        "video_accuracy": round(videos.accuracy, 4),
+        "by_class": {name: round(v, 3) for name, v in class_accuracies(videos).items()},
+        "minutes": round(record["train_seconds"] / 60, 1),
+        **{key: record[key] for key in kept},
+    }
+
+
+def _compared(finished: Sequence[tuple[Trial, Path]]) -> list[dict[str, Any]]:
+    """Per architecture and recipe: accuracy over its folds, and the lead over the committed."""
+    videos: dict[tuple[str, str], dict[int, Predictions]] = defaultdict(dict)
+    for trial, tree in finished:
+        key = trial.architecture, trial.recipe
+        videos[key][trial.fold] = read_predictions(tree / PREDICTIONS).by_clip()
+    return [
+        {"architecture": architecture, "recipe": recipe, "folds": sorted(folds)}
+        | _accuracies([folds[fold] for fold in sorted(folds)])
+        | (_lead(folds, videos.get((architecture, BASE), {})) if recipe != BASE else {})
+        for (architecture, recipe), folds in sorted(videos.items())
+    ]
+
+
+def _accuracies(folds: Sequence[Predictions]) -> dict[str, float]:
+    correct, groups = (
+        np.concatenate([getattr(each, name) for each in folds]) for name in ("correct", "groups")
+    )
+    _, rows = np.unique(groups, return_inverse=True)
+    by_group = np.bincount(rows, weights=correct) / np.bincount(rows)
+    return {
+        "over_clips": round(float(correct.mean()), 4),
+        "over_groups": round(float(by_group.mean()), 4),
+    }
+
+
+def _lead(folds: dict[int, Predictions], base: dict[int, Predictions]) -> dict[str, Any]:
+    """The paired difference over the folds that both have."""
+    shared = sorted(folds.keys() & base.keys())
+    if not shared:
+        return {}
+    lead = np.concatenate([folds[f].correct.astype(float) - base[f].correct for f in shared])
+    groups = np.concatenate([folds[fold].groups for fold in shared])
+    _, rows = np.unique(groups, return_inverse=True)
+    low, high = paired_interval(lead, rows)
+    return {
+        "lead": round(float(lead.mean()), 4),
+        "lead_ci95": [round(low, 4), round(high, 4)],
+        "p": round(paired_permutation_test(np.bincount(rows, weights=lead)), 4),
+    }
+
+
+def paired_interval(lead: np.ndarray, groups: np.ndarray) -> tuple[float, float]:
+    """95 % interval of the mean of `lead` [clips]; `groups` [clips] number the exchangeable units.
+
+    Student's t with the variance of a ratio over groups (Cochran 1977, 6.4).
+    """
+    clips, total = np.bincount(groups), np.bincount(groups, weights=lead)
+    mean, count = lead.mean(), len(clips)
+    variance = count / (count - 1) * ((total - mean * clips) ** 2).sum() / clips.sum() ** 2
+    half = float(student.ppf(0.975, count - 1) * np.sqrt(variance))
+    return float(mean) - half, float(mean) + half
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="the work tree that holds data/")
+    parser.add_argument("--recipes", nargs="+", default=list(RECIPES), choices=RECIPES)
+    parser.add_argument(
+        "--architectures", nargs="+", default=["vgg_lstm", "csn", "r2plus1d", "resnet_lstm"]
+    )
+    parser.add_argument("--folds", type=int, nargs="+", default=list(range(FOLDS)))
+    parser.add_argument("--steps", type=int, default=3000, help="of a training")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

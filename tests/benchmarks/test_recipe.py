@@ -1,0 +1,110 @@
+import json
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+import yaml
+
+from benchmarks import recipe
+from benchmarks.recipe import BASE, FOLDS, Trial, fold_catalogue, make_tree, paired_interval
+from pipeline.dataset.catalogue import build_catalogue, read_catalogue, write_catalogue
+from pipeline.evaluation.predictions import Predictions, write_predictions
+from pipeline.params import load_params
+from pipeline.paths import CATALOGUE, TRAIN
+
+
+def rows():
+    return [
+        {
+            "clip": f"{name}/g{group:02}_c{clip}",
+            "class_name": name,
+            "group": f"{name}/g{group:02}",
+            "split": "test" if group > 18 else "train",
+            "kept": True,
+        }
+        for name in ("a", "b")
+        for group in range(1, 26)
+        for clip in range(2)
+    ]
+
+
+@pytest.fixture
+def data(tmp_path):
+    """A work tree with a catalogue."""
+    write_catalogue(build_catalogue(rows()), tmp_path / CATALOGUE)
+    (tmp_path / "data/extract").mkdir()
+    return tmp_path
+
+
+def test_folds_test_each_training_group_once_and_never_an_official_test_group(data):
+    tested = []
+    for fold in range(FOLDS):
+        table = fold_catalogue(read_catalogue(data / CATALOGUE), fold, validation=0.25).to_pylist()
+        groups = {split: {r["group"] for r in table if r["split"] == split} for split in
+                  ("train", "validation", "test")}  # fmt: skip
+        assert [len(groups[split]) for split in groups] == [18, 6, 12]
+        assert not groups["train"] & groups["validation"]
+        tested += groups["test"]
+    assert sorted(tested) == sorted({row["group"] for row in rows() if row["split"] != "test"})
+
+
+def test_a_trial_has_a_work_tree_with_its_params(data):
+    trial = Trial("no validation groups", "csn", 1, 500)
+    tree = data / "recipe" / trial.name
+    make_tree(tree, data, trial)
+    make_tree(tree, data, trial)  # as after a kill
+    params = load_params(tree / "params.yaml")
+    assert list(params.models) == ["csn-rgb"]
+    assert (params.train.max_steps, params.dataset.validation) == (500, 0.0)
+    assert (tree / "data/extract").resolve() == data / "data/extract"
+    assert "validation" not in read_catalogue(tree / CATALOGUE)["split"].to_pylist()
+
+
+def test_every_recipe_obeys_the_rules_of_params(data):
+    for name in recipe.RECIPES:
+        trial = Trial(name, "csn", 0, 10)
+        make_tree(data / trial.name, data, trial)
+        load_params(data / trial.name / "params.yaml")
+
+
+def finish(data, name, correct):
+    """A finished trial with the given answers to eight clips of four groups."""
+    trial = Trial(name, "csn", 0, 10)
+    tree = data / "recipe" / trial.name
+    make_tree(tree, data, trial)
+    chosen = np.eye(2, dtype="f")[[0 if each else 1 for each in correct]]
+    clips, groups = (np.array(list(text)) for text in ("abcdefgh", "wwxxyyzz"))
+    predictions = Predictions(("a", "b"), clips, groups, np.zeros(8, int), chosen)
+    write_predictions(tree / recipe.PREDICTIONS, predictions)
+    record = {"train_seconds": 60.0, "steps": 10, "best_epoch": 1, "epochs": 1}
+    record |= {"stopped_by": "max_steps", "validation_accuracy": 0.5, "threads": 1}
+    (tree / TRAIN / trial.model).mkdir(parents=True)
+    (tree / TRAIN / trial.model / "record.json").write_text(json.dumps(record))
+    return trial
+
+
+def test_a_finished_trial_is_not_repeated_and_all_are_compared(data, monkeypatch):
+    monkeypatch.setattr(recipe.subprocess, "run", lambda *_, **__: pytest.fail("ran again"))
+    trial = finish(data, BASE, [1, 1, 1, 0, 0, 0, 0, 0])
+    finish(data, "cutmix", [1, 1, 1, 1, 1, 0, 0, 0])
+    recipe.run(trial, data)
+    found = recipe.summary(data)
+    assert json.dumps(found)
+    base, other = found["compared"]
+    assert (base["recipe"], base["over_clips"], base["over_groups"]) == (BASE, 0.375, 0.375)
+    assert other["lead"] == 0.25
+    assert other["lead_ci95"][0] < 0.25 < other["lead_ci95"][1]
+    assert found["trials"][0].items() >= asdict(trial).items()
+
+
+def test_the_interval_of_a_lead_widens_with_the_clips_that_a_group_shares():
+    lead = np.tile([1.0, 1.0, 0.0, 0.0], 10)
+    low, high = paired_interval(lead, np.arange(40))
+    wide_low, wide_high = paired_interval(lead, np.repeat(np.arange(20), 2))
+    assert (low + high) / 2 == pytest.approx(0.5)
+    assert wide_low < low < 0.5 < high < wide_high
+
+
+def test_params_of_recipes_are_named_as_in_params_yaml():
+    known = yaml.safe_load((recipe.ROOT / "params.yaml").read_text())["train"]
+    assert all(known.keys() >= each.train.keys() for each in recipe.RECIPES.values())
