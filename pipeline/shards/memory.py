@@ -16,7 +16,7 @@ _FILES = (
 
 def free_memory(cgroups: Path = CGROUPS, membership: Path = _MEMBERSHIP) -> int:
     """Bytes that this process may still take before the machine swaps or a container is killed."""
-    available = [psutil.virtual_memory().available]
+    available: list[int] = [psutil.virtual_memory().available]
     available += [
         free
         for group in _groups(cgroups, membership)

@@ -123,7 +123,7 @@ class Learner:
     def epoch(
         self, batches: Iterator[Any], validation: tf.data.Dataset | None, bar: tqdm[Any], steps: int
     ) -> Metrics:
-        """Train for so many steps, validate the averaged weights, and append a row to the history."""
+        """Train for so many steps, validate the averaged weights, append a row to the history."""
         started, before = time.perf_counter(), self.seconds
         row = self._steps(batches, bar, steps)
         with self.average.applied():

@@ -12,7 +12,7 @@ def settings(**changes):
     return SimpleNamespace(**{**limits, "learning_rate": PEAK, **changes})
 
 
-def run(schedule, *, seconds=0.01, history=None, slower=None, losses=iter(())):
+def run(schedule, *, seconds=0.01, history=None, slower=None, losses=None):
     """Rates of all steps, and the history; an epoch takes `seconds` a step, later `slower`."""
     rates, history = [], history if history is not None else []
     while steps := schedule.next_epoch(history):
@@ -20,7 +20,7 @@ def run(schedule, *, seconds=0.01, history=None, slower=None, losses=iter(())):
         pace = slower if slower and schedule.progress.decay_cause else seconds
         before = history[-1]["seconds"] if history else 0.0
         row = {"seconds": before + pace * steps, "val_loss": 1 / len(rates), "val_accuracy": 0.0}
-        history.append(row | next(losses, {}))
+        history.append(row | (next(losses) if losses else {}))
     return rates, history
 
 
@@ -70,7 +70,7 @@ def test_validation_begins_the_decay(cause):
     given = {"target_accuracy": 0.9} if cause == "target_accuracy" else {"patience": 50}
     found = ({"val_accuracy": 0.95, "val_loss": 1.0 if n else 0.5} for n in range(100))
     schedule = Schedule(settings(**given), 10)
-    rates, history = run(schedule, losses=found)
+    rates, _ = run(schedule, losses=found)
     begun = 30 if cause == "target_accuracy" else 60
     assert schedule.progress.decay_cause == cause
     assert len(rates) == pytest.approx(begun / (1 - DECAY), abs=1)
