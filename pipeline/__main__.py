@@ -197,6 +197,38 @@ def compare() -> None:
 
 
 @app.command(rich_help_panel=_COMMANDS)
+def classify(
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="INPUT…", help="videos, folders or http addresses")
+    ],
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="a row of params.yaml, a bundle's folder or models:/NAME@ALIAS; given twice, "
+            "both are averaged; default: the champion"
+        ),
+    ] = None,
+    form: Annotated[
+        Literal["float32", "float16", "int8"], typer.Option(help="which file of the bundle")
+    ] = "float32",
+    json_lines: Annotated[bool, typer.Option("--json", help="one document per video")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="one row per video and window")] = False,
+    coverage: Annotated[
+        float | None, typer.Option(help="tell the set of classes that holds the true one so often")
+    ] = None,
+    video: Annotated[
+        Path | None, typer.Option(help="write it with captions: a .mp4; of several, a folder")
+    ] = None,
+) -> None:
+    """Say what videos show: their class, how sure that is, or none of these."""
+    if json_lines and csv:
+        raise typer.BadParameter("--json and --csv exclude each other")
+    output = "json" if json_lines else "csv" if csv else "table"
+    given = {"inputs": inputs, "model": model or (), "form": form, "output": output}
+    _run("commands.classify", coverage=coverage, video=video, **given)
+
+
+@app.command(rich_help_panel=_COMMANDS)
 def stylize(
     source: Annotated[Path, typer.Argument(metavar="IN", help="video, picture or folder")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="file; of a folder, a folder")],

@@ -9,6 +9,7 @@ SHARDS = Path("data/extract/tfrecord")
 EXPLORE = Path("data/explore")
 TRAIN = Path("data/train")
 EVALUATE = Path("data/evaluate")
+EXPORT = Path("data/export")
 STYLE = Path("data/style")
 FEATURES = Path("data/style/_features")  # a row of styles cannot have this name
 GALLERY = Path("data/gallery")

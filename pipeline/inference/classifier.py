@@ -135,9 +135,14 @@ class Classifier:
         mean = np.mean([each.probabilities for each in judged], axis=0)
         return Judgement(np.asarray(mean, np.float32), min(each.strangeness for each in judged))
 
+    @property
+    def coverages(self) -> list[str]:
+        """The coverages that prediction sets are there for, as cards state them."""
+        stated = [network.card.calibration.conformal.keys() for network in self.networks]
+        return sorted(set.intersection(*map(set, stated)))
+
     def _sets(self, outputs: Sequence[Outputs]) -> dict[str, tuple[str, ...]]:
-        stated = self.networks[0].card.calibration.conformal
-        members = {coverage: self._members(outputs, coverage) for coverage in stated}
+        members = {coverage: self._members(outputs, coverage) for coverage in self.coverages}
         names = np.asarray(self.classes)
         return {coverage: tuple(names[taken].tolist()) for coverage, taken in members.items()}
 

@@ -104,6 +104,17 @@ class Client:
                 self._complete(remote, part, bar)
             part.replace(path)
 
+    def fetch(self, url: str, path: Path, *, limit: int) -> None:
+        """A whole file of at most `limit` bytes. One try."""
+        with self._get(url, {}) as answer, path.open("wb") as file:
+            stated = answer.headers.get("Content-Length", "")
+            for chunk in answer.iter_content(CHUNK):
+                if max(file.tell() + len(chunk), int(stated or 0)) > limit:
+                    raise MirrorError(f"it is larger than {limit / 1e9:g} GB; download it first")
+                file.write(chunk)
+            if stated and file.tell() != int(stated):
+                raise PassingError(f"cut off after {file.tell()} of {stated} bytes")
+
     def _complete(self, remote: Remote, part: Path, bar: "tqdm[Any]") -> None:
         """Add to `part` until it is whole; only tries that gain nothing count."""
         most = tries = 0

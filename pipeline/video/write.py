@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 # As many pictures as it is given, one by one, all of one size.
 Change = Callable[[Iterator[Picture]], Iterator[Picture]]
+Draw = Callable[[Picture, float], Picture]  # on a picture, shown from that second on
 Encoded: TypeAlias = "av.Packet[av.VideoStream] | av.Packet[av.AudioStream]"
 
 COPIED_SOUND = {"aac", "mp3", "ac3"}  # what players expect in an MP4; the rest becomes AAC
@@ -43,6 +44,32 @@ def rewrite(
     earlier. Memory does not grow with the length. Raises ClipError if `source` cannot be decoded,
     OSError if `target` cannot be written, for instance onto a full disk.
     """
+
+    def changed(film: Video, frames: deque[TimedFrame]) -> Iterator[Picture]:
+        return change(_pictures(film, frames, seconds))
+
+    _write(source, target, changed, comment=comment, seconds=seconds)
+
+
+def annotate(source: Path, target: Path, draw: Draw) -> None:
+    """Write the video `source` to `target` with something drawn on each picture, as `rewrite`."""
+
+    def drawn(film: Video, frames: deque[TimedFrame]) -> Iterator[Picture]:
+        for picture in _pictures(film, frames, None):
+            yield draw(picture, frames[-1].start)
+
+    _write(source, target, drawn)
+
+
+def _write(
+    source: Path,
+    target: Path,
+    pictures_of: Callable[[Video, deque[TimedFrame]], Iterator[Picture]],
+    *,
+    comment: str = "",
+    seconds: float | None = None,
+) -> None:
+    """Write what `pictures_of` makes of a film; it leaves each picture's frame in the deque."""
     validate_container(source)
     with (
         open_video(source) as film,
@@ -53,7 +80,8 @@ def rewrite(
         av.open(written, "w", format="mp4") as output,
     ):
         output.metadata["comment"] = comment
-        pictures = _changed(film, output, change, seconds)
+        frames: deque[TimedFrame] = deque()
+        pictures = _encoded_pictures(film, output, pictures_of(film, frames), frames)
         for packet in merge(pictures, _sound(sound, output, seconds), key=_decoding_time):
             output.mux(packet)
 
@@ -67,12 +95,10 @@ def read_comment(path: Path) -> str:
         return ""
 
 
-def _changed(
-    film: Video, output: OutputContainer, change: Change, seconds: float | None
+def _encoded_pictures(
+    film: Video, output: OutputContainer, pictures: Iterator[Picture], frames: deque[TimedFrame]
 ) -> Iterator[Encoded]:
-    """The encoded pictures; the stream is added to `output` at once."""
-    frames: deque[TimedFrame] = deque()
-    pictures = change(_pictures(film, frames, seconds))
+    """The encoded pictures, at the times of `frames`; the stream is added to `output` at once."""
     first = next(pictures, None)
     if first is None:
         raise ClipError("it holds no frame that can be decoded")

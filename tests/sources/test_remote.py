@@ -108,3 +108,30 @@ def test_a_remote_file_reads_and_seeks_as_a_local_one(client, there):
     file.seek(1000)
     assert file.seek(24, 1) == 1024 == file.tell()
     assert file.read(3) == CONTENT[1024:1027]
+
+
+def test_a_file_is_fetched_in_one_try(client, mirror, tmp_path):
+    client.fetch(mirror.url("file"), tmp_path / "file", limit=len(CONTENT))
+    assert (tmp_path / "file").read_bytes() == CONTENT
+    assert mirror.asked == [None]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "message"),
+    [
+        ({"cut_after": CUT}, "cut off"),
+        ({"stall_after": CUT}, r"stalled: no byte for 0\.2 s"),
+        ({"status": 404}, "answers 404"),
+    ],
+)
+def test_a_fetch_that_fails_says_why(mirror, tmp_path, trouble, message):
+    for name, value in trouble.items():
+        setattr(mirror, name, value)
+    with pytest.raises(MirrorError, match=message):
+        Client(timeout=0.2).fetch(mirror.url("file"), tmp_path / "file", limit=1 << 20)
+
+
+def test_a_fetch_stops_at_its_limit(client, mirror, tmp_path):
+    with pytest.raises(MirrorError, match="larger than"):
+        client.fetch(mirror.url("file"), tmp_path / "file", limit=1000)
+    assert (tmp_path / "file").stat().st_size == 0

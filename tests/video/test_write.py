@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ClipError
-from pipeline.video.write import read_comment, rewrite
+from pipeline.video.write import annotate, read_comment, rewrite
 
 
 @pytest.fixture
@@ -187,3 +187,17 @@ def test_sound_alone_is_an_error(tmp_path):
         output.mux(stream.encode())
     with pytest.raises(ClipError, match="holds no video"):
         rewrite(tmp_path / "song.mkv", tmp_path / "out.mp4", unchanged)
+
+
+def test_what_is_drawn_depends_on_when_a_picture_is_shown(film, tmp_path):
+    seen = []
+
+    def draw(picture, time):
+        seen.append(time)
+        return picture
+
+    source = film(times=[0, 40, 200, 210], sound="aac")
+    annotate(source, tmp_path / "out.mp4", draw)
+    assert seen == [0, 0.04, 0.2, 0.21]
+    assert times(tmp_path / "out.mp4") == times(source)
+    assert sound_of(tmp_path / "out.mp4")[0] == "aac"
