@@ -171,6 +171,12 @@ def evaluate(model: _ModelName) -> None:
 
 
 @app.command(rich_help_panel=_STAGES)
+def export(model: _ModelName) -> None:
+    """Turn one trained model into a bundle for inference."""
+    _run("stages.export", model=model)
+
+
+@app.command(rich_help_panel=_STAGES)
 def features() -> None:
     """Choose the network whose feature maps the perceptual losses compare."""
     _run("stages.features")

@@ -39,3 +39,23 @@ class LiteRT:
         return Outputs(
             *(np.concatenate([each[name] for each in answers]) for name in Outputs._fields)
         )
+
+
+class Onnx:
+    """An .onnx file on ONNX Runtime, on one thread; called as LiteRT is."""
+
+    def __init__(self, path: Path) -> None:
+        import onnxruntime  # here, since few need it
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        try:
+            self._session = onnxruntime.InferenceSession(path, options)
+        except Exception as error:  # its own classes are not part of its interface
+            raise BundleError(f"{path} is not a network that ONNX Runtime runs: {error}") from error
+
+    def __call__(self, windows: NDArray[np.float32]) -> Outputs:
+        """What the network says of each window."""
+        names = list(Outputs._fields)
+        answers = [self._session.run(names, {"window": window[None]}) for window in windows]
+        return Outputs(*map(np.concatenate, zip(*answers, strict=True)))

@@ -80,6 +80,10 @@ class Batches:
         """Batches (x, y, clip): `windows` windows that cover each clip of `split`."""
         return self._covering(labels(self.catalogue, split), windows)
 
+    def labels(self, split: str) -> Mapping[str, int]:
+        """The clips of `split`, and their classes by number."""
+        return labels(self.catalogue, split)
+
     def middle(self, clips: Collection[str]) -> tf.data.Dataset:
         """Batches (x, y, clip): the window in the middle of each of these test clips."""
         test = labels(self.catalogue, "test")

@@ -1,0 +1,118 @@
+"""The forms of one network, run beside each other and judged on the same windows."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from pipeline.evaluation.predict import Collected, inference, names_of
+from pipeline.files import content_hash
+from pipeline.inference.calibration import probabilities
+from pipeline.inference.card import Form
+from pipeline.inference.convert import FILES
+from pipeline.inference.runtime import LiteRT, Onnx, Outputs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    import keras
+    from numpy.typing import NDArray
+
+    from pipeline.evaluation.predictions import Predictions
+
+    Windows = NDArray[np.float32]
+    Classify = Callable[[Windows], NDArray[np.float32]]  # windows to probabilities
+
+KERAS = "keras"
+_REPEATS = 20
+
+
+class Clips(NamedTuple):
+    """Means over each clip's windows, and the clips' labels, int [N]."""
+
+    outputs: Outputs
+    labels: NDArray[np.int32]
+
+
+def one_thread() -> None:
+    """Let TensorFlow compute on one thread, as the others do; before it computes."""
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+
+
+def open_forms(folder: Path, network: keras.Model) -> dict[str, Classify]:
+    """Each form of the bundle in `folder` by its name, on one thread; `network` is Keras' own."""
+    infer = inference(network)
+    runs = {KERAS: lambda windows: infer(windows).numpy()}
+    for form, file in FILES.items():
+        runtime = Onnx(folder / file) if form == "onnx" else LiteRT(folder / file)
+        runs[form] = _classifier(runtime)
+    return runs
+
+
+def predict_forms(
+    forms: Mapping[str, Classify],
+    windows: Iterable[tuple[tf.Tensor, tf.Tensor, tf.Tensor]],
+    *,
+    classes: Sequence[str],
+    groups: Mapping[str, str],
+) -> dict[str, Predictions]:
+    """What each form says of each window, in one pass over (x, labels, clips)."""
+    answers = {form: Collected() for form in forms}
+    with ThreadPoolExecutor() as pool:
+        for x, labels, clips in windows:
+            batch, names = x.numpy(), names_of(clips)
+            found = pool.map(lambda form: forms[form](batch), forms)  # noqa: B023 - used at once
+            for form, each in zip(forms, found, strict=True):
+                answers[form].add(each, labels.numpy(), names)
+    return {
+        form: each.predictions(classes=classes, groups=groups) for form, each in answers.items()
+    }
+
+
+def judged(path: Path, predictions: Predictions, keras: Predictions, latency: float) -> Form:
+    """The card's entry of a form: its file, and how well it does beside Keras."""
+    videos, reference = predictions.by_clip(), keras.by_clip()
+    same = videos.probabilities.argmax(axis=1) == reference.probabilities.argmax(axis=1)
+    return Form(
+        file=path.name,
+        sha256=content_hash(path),
+        size_bytes=path.stat().st_size,
+        clip_accuracy=predictions.accuracy,
+        video_accuracy=videos.accuracy,
+        agreement=float(same.mean()),
+        max_difference=float(np.abs(predictions.probabilities - keras.probabilities).max()),
+        latency_ms=latency,
+    )
+
+
+def latency_ms(classify: Classify, shape: tuple[int, ...]) -> float:
+    """Median time for one window of `shape` (T, H, W, C), after warm-up."""
+    window = np.zeros((1, *shape), np.float32)
+    times = []
+    for _ in range(_REPEATS + 2):
+        started = time.perf_counter()
+        classify(window)
+        times.append(time.perf_counter() - started)
+    return float(np.median(times[2:])) * 1000
+
+
+def clip_means(
+    runtime: LiteRT, dataset: Iterable[tuple[tf.Tensor, tf.Tensor, tf.Tensor]], windows: int
+) -> Clips:
+    """What the network says of each clip of (x, labels, clips), which come `windows` at a time."""
+    answers, labels = [], []
+    for x, batch_labels, _ in dataset:
+        answers.append(runtime(x.numpy()))
+        labels.append(batch_labels.numpy())
+    whole = [np.concatenate(each) for each in zip(*answers, strict=True)]
+    means = [each.reshape(-1, windows, each.shape[1]).mean(axis=1) for each in whole]
+    return Clips(Outputs(*means), np.concatenate(labels)[::windows])
+
+
+def _classifier(runtime: LiteRT | Onnx) -> Classify:
+    return lambda windows: probabilities(runtime(windows).logits, 1.0)

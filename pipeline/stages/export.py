@@ -1,0 +1,167 @@
+"""export: turn one trained model into a bundle, and judge each form of it on the test split."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+
+from pipeline.errors import BundleError
+from pipeline.files import code_hash, json_hash, link, progress_bar
+from pipeline.inference.calibration import conformal_thresholds, fit_temperature
+from pipeline.inference.card import SCHEMA, Calibration, Card, Form, Rejection, Sampling
+from pipeline.inference.convert import FILES, convert
+from pipeline.inference.forms import (
+    KERAS,
+    clip_means,
+    judged,
+    latency_ms,
+    one_thread,
+    open_forms,
+    predict_forms,
+)
+from pipeline.inference.runtime import LiteRT
+from pipeline.inference.strangers import fit_rejection
+from pipeline.paths import EXPORT, TRAIN
+from pipeline.shards.batches import Batches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pipeline.params import Params
+
+log = logging.getLogger(__name__)
+
+_RANGES = 64  # training windows that int8 takes its ranges from
+
+
+def run(params: Params, model: str) -> None:
+    """Write data/export/MODEL, whole or not at all: the bundle and its metrics.json."""
+    one_thread()
+    batches, windows = Batches(params, model), params.evaluate.windows
+    trained = TRAIN / model / "model.keras"
+    if not trained.is_file():
+        raise BundleError(f"{trained} does not exist; run `dvc repro train@{model}`")
+    with _whole_folder(EXPORT / model) as folder:
+        link(trained, folder / trained.name)
+        convert(trained, folder, _training_windows(batches))
+        forms = _forms(folder, batches, windows)
+        calibration, rejection = _trust(folder, batches, windows)
+        card = Card(
+            schema=SCHEMA,
+            name=model,
+            **batches.model.model_dump(include={"architecture", "stream", "seed"}),
+            classes=batches.classes,
+            sampling=Sampling(**params.extract.model_dump(exclude={"shards"})),
+            window=batches.spec,
+            windows=windows,
+            calibration=calibration,
+            rejection=rejection,
+            forms=forms,
+            origin=_origin(model),
+        )
+        card.write(folder)
+        _write_metrics(folder / "metrics.json", card)
+    log.info("%s: %s", EXPORT / model, _summary(card))
+
+
+@contextmanager
+def _whole_folder(path: Path) -> Iterator[Path]:
+    """A folder beside `path` to write into, which becomes `path` at the end."""
+    aside = path.with_name(f".{path.name}.part")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    try:
+        yield aside
+        shutil.rmtree(path, ignore_errors=True)
+        aside.replace(path)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _training_windows(batches: Batches) -> np.ndarray:
+    """The middle of some training clips: shards hold the classes mixed."""
+    windows = batches.evaluation("train", 1).unbatch().take(_RANGES)
+    return np.stack([x.numpy() for x, _, _ in windows])
+
+
+def _forms(folder: Path, batches: Batches, windows: int) -> dict[str, Form]:
+    """Each form of the bundle, judged on the test clips."""
+    network = keras.saving.load_model(folder / "model.keras", compile=False)
+    runs = open_forms(folder, network)
+    predictions = predict_forms(
+        runs, _windows(batches, "test", windows), classes=batches.classes, groups=batches.groups
+    )
+    files = {KERAS: "model.keras"} | FILES
+    return {
+        form: judged(
+            folder / files[form],
+            predictions[form],
+            predictions[KERAS],
+            latency_ms(classify, batches.spec.shape),
+        )
+        for form, classify in runs.items()
+    }
+
+
+def _windows(batches: Batches, split: str, windows: int) -> Iterator[Any]:
+    """Batches (x, labels, clips) of a split, with a progress bar."""
+    dataset = batches.evaluation(split, windows)
+    total = len(batches.labels(split)) * windows
+    with progress_bar(total=total, unit="window", desc=f"{split} windows") as bar:
+        for batch in dataset:
+            yield batch
+            bar.update(len(batch[1]))
+
+
+def _trust(folder: Path, batches: Batches, windows: int) -> tuple[Calibration, Rejection]:
+    """Temperature, prediction sets and rejection, fitted on validation clips."""
+    network = LiteRT(folder / FILES["float32"])
+    train = clip_means(network, _windows(batches, "train", windows), windows)
+    validation = train
+    if batches.validates:
+        validation = clip_means(network, _windows(batches, "validation", windows), windows)
+    else:
+        log.warning("no clips validate: calibrated on training clips, which are told too surely")
+    temperature = fit_temperature(validation.outputs.logits, validation.labels)
+    conformal = conformal_thresholds(validation.outputs.logits, validation.labels, temperature)
+    rejection, arrays = fit_rejection(*train, *validation)
+    named: dict[str, Any] = arrays  # mypy takes savez's own keywords for these
+    np.savez(folder / "strangers.npz", **named)
+    return Calibration(temperature, conformal), rejection
+
+
+def _origin(model: str) -> dict[str, str]:
+    """What the network was made from, by its training's record."""
+    record = json.loads((TRAIN / model / "record.json").read_text(encoding="utf-8"))
+    return {
+        "key": record["key"],
+        "clips": record["clips"],
+        "shards": record["dataset_hash"],
+        "params": json_hash(record["params"]),
+        "code": code_hash("pipeline.stages.train"),
+        "git_revision": record["git_revision"],
+    }
+
+
+def _write_metrics(path: Path, card: Card) -> None:
+    metrics = {
+        "forms": {name: asdict(form) for name, form in card.forms.items()},
+        "temperature": card.calibration.temperature,
+        "kept": card.rejection.kept,
+    }
+    path.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+
+
+def _summary(card: Card) -> str:
+    return ", ".join(
+        f"{name} {form.size_bytes / 1e6:.2f} MB {form.video_accuracy:.1%} {form.latency_ms:.1f} ms"
+        for name, form in card.forms.items()
+    )

@@ -1,0 +1,87 @@
+"""Conversion to LiteRT and ONNX of small networks, each in a process of its own."""
+
+import os
+import signal
+
+import numpy as np
+import pytest
+
+from pipeline.errors import BundleError
+from pipeline.inference import convert as module
+from pipeline.inference.calibration import probabilities
+from pipeline.inference.convert import FILES, convert
+from pipeline.inference.runtime import LiteRT, Onnx
+from pipeline.models import ARCHITECTURES, build
+
+SHAPE = (4, 32, 32, 3)
+
+
+def windows(count: int) -> np.ndarray:
+    coarse = np.random.default_rng(0).uniform(0, 255, (count, 4, 4, 4, 3))
+    return coarse.repeat(8, axis=2).repeat(8, axis=3).astype(np.float32)
+
+
+@pytest.fixture(scope="module", params=ARCHITECTURES)
+def converted(request, tmp_path_factory):
+    """A network, and the folder that has its forms."""
+    folder = tmp_path_factory.mktemp(request.param)
+    model = build(request.param, input_shape=SHAPE, classes=5)
+    model.save(folder / "model.keras")
+    convert(folder / "model.keras", folder, windows(8))
+    return model, folder
+
+
+def answers(folder, form: str) -> np.ndarray:
+    runtime = Onnx(folder / FILES[form]) if form == "onnx" else LiteRT(folder / FILES[form])
+    return probabilities(runtime(windows(4)).logits, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("form", "tolerance"), [("float32", 1e-5), ("onnx", 1e-5), ("float16", 1e-2), ("int8", 0.2)]
+)
+def test_a_form_answers_as_keras_does(converted, form, tolerance):
+    model, folder = converted
+    expected = model(windows(4), training=False).numpy()
+    np.testing.assert_allclose(answers(folder, form), expected, atol=tolerance)
+
+
+def test_smaller_numbers_make_smaller_files(converted):
+    _, folder = converted
+    whole, half, integers = (
+        (folder / FILES[form]).stat().st_size for form in ("float32", "float16", "int8")
+    )
+    assert integers < half < whole
+
+
+def test_windows_are_answered_one_by_one_with_logits_and_features(converted):
+    _, folder = converted
+    outputs = LiteRT(folder / FILES["int8"])(windows(3))
+    assert outputs.logits.shape == (3, 5)
+    assert outputs.features.shape[0] == 3
+    assert outputs.logits.dtype == outputs.features.dtype == np.float32
+
+
+def crash(form, model, target, calibration):
+    """Stands in for a converter: it writes float32, and dies of float16."""
+    if form == "float16":
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def refuse(form, model, target, calibration):
+    if form == "int8":
+        raise ValueError("no such kernel")
+
+
+@pytest.mark.parametrize(
+    ("stand_in", "message"),
+    [
+        (crash, "converted to float16: the converter crashed"),
+        (refuse, "converted to int8: no such kernel"),
+    ],
+)
+def test_a_converter_that_fails_is_an_error_that_names_the_form(
+    tmp_path, monkeypatch, stand_in, message
+):
+    monkeypatch.setattr(module, "_write", stand_in)
+    with pytest.raises(BundleError, match=message):
+        convert(tmp_path / "model.keras", tmp_path, windows(1))
