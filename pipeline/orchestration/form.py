@@ -1,7 +1,13 @@
-"""The values of a run's form, set in params.yaml; names and values are checked first."""
+"""The values of a run's form, set in params.yaml; names and values are checked first.
 
+Where several people use one Airflow, $FORM_FOLDERS lists the folders that a form may name (as PATH
+lists its own): a worker can read more than those who fill in forms, such as its secrets.
+"""
+
+import os
 from collections.abc import Mapping
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -10,6 +16,37 @@ from ruamel.yaml.error import YAMLError
 from pipeline.errors import ParamsError
 from pipeline.files import parse_yaml
 from pipeline.params import validate_params
+
+FOLDERS = "FORM_FOLDERS"
+# Values of params that name no path.
+WORDS = {"sample", "ucf101", "clips", "brush", "scratch", "mobilenet"}
+
+
+def require_allowed_paths(paths: Mapping[str, str], project: Path) -> None:
+    """Refuse paths out of $FORM_FOLDERS; the keys say where each stood. Unset: none is refused."""
+    folders = _allowed_folders(project)
+    for key, path in paths.items():
+        inside = any((project / path).resolve().is_relative_to(folder) for folder in folders)
+        if folders and path not in WORDS and not inside:
+            raise ParamsError(
+                f"{key} is {path}; here a form may name only what lies in "
+                f"{', '.join(map(str, folders))}: put it there"
+            )
+
+
+def require_allowed_keys(values: Mapping[str, object], project: Path) -> None:
+    """Refuse settings of the machine where forms are bounded: an address may lead anywhere."""
+    machine = [key for key in values if key.partition(".")[0] == "machine"]
+    if machine and _allowed_folders(project):
+        raise ParamsError(
+            f"{machine[0]} is a setting of the machine, and here no form may change it; it stands "
+            "in params.yaml"
+        )
+
+
+def _allowed_folders(project: Path) -> list[Path]:
+    listed = os.environ.get(FOLDERS, "").split(os.pathsep)
+    return [(project / folder).resolve() for folder in listed if folder]
 
 
 def apply_form(text: str, values: Mapping[str, object]) -> str:

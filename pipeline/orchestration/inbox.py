@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.dataset.names import is_video, path_on_disk, path_text, visible_files
 from pipeline.errors import StyleError
 from pipeline.files import code_hash, write_text
+from pipeline.orchestration.form import require_allowed_paths
 from pipeline.orchestration.sync import pull_networks, shared_repository
 from pipeline.orchestration.worktree import NOTHING_TO_DO
 from pipeline.params import Params, load_params
@@ -121,7 +122,8 @@ def read_order(form: Mapping[str, Any]) -> Order:
 
 def run(action: str, names: list[str], form: Mapping[str, Any]) -> int:
     """Act on the inbox that the form names; the exit status."""
-    order = read_order(form)
+    order, params = read_order(form), load_params(Path("params.yaml"))
+    require_allowed_paths(_paths(order, params), Path.cwd())
     if action == "find":
         batches = find(order)
         sys.stdout.write(json.dumps(batches))  # the last line: the task's value in Airflow
@@ -129,10 +131,27 @@ def run(action: str, names: list[str], form: Mapping[str, Any]) -> int:
     if action == "stylize":
         if shared_repository():
             pull_networks()
-        stylize(order, names, load_params(Path("params.yaml")))
+        stylize(order, _inside(order.inbox, names), params)
     else:
         summarize(order)
     return 0
+
+
+def _paths(order: Order, params: Params) -> dict[str, str]:
+    """The form's paths by key; a style may be the name of a network instead."""
+    paths = {"inbox": str(order.inbox), "outbox": str(order.outbox), "style": str(order.style)}
+    named = paths["style"] in params.styles or paths["style"].startswith("models:/")
+    if order.method != "nst" and named:
+        del paths["style"]
+    return paths
+
+
+def _inside(inbox: Path, names: list[str]) -> list[str]:
+    """The names; a StyleError if one leads out of the inbox."""
+    for name in names:
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise StyleError(f"{name} is not a video of {inbox}; batches come from the task find")
+    return names
 
 
 def _videos(order: Order) -> list[Path]:

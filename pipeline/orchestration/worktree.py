@@ -22,7 +22,11 @@ from pathlib import Path, PurePath
 
 from pipeline.errors import WorktreeError
 from pipeline.files import parse_yaml
-from pipeline.orchestration.form import apply_form
+from pipeline.orchestration.form import (
+    apply_form,
+    require_allowed_keys,
+    require_allowed_paths,
+)
 from pipeline.orchestration.graph import read_graph
 from pipeline.orchestration.sync import (
     commit_results,
@@ -153,8 +157,11 @@ def _filled_params(project: Path, values: Mapping[str, object]) -> str:
 
     Paths that lead out of the project become absolute, since they would lead elsewhere in a tree.
     """
+    require_allowed_keys(values, project)
     filled = apply_form((project / "params.yaml").read_text(encoding="utf-8"), values)
     params = validate_params(parse_yaml(filled), "the run's params")
+    paths = _input_paths(params) | {"train.warm_start": params.train.warm_start or ""}
+    require_allowed_paths({key: paths[key] for key in paths.keys() & values.keys()}, project)
     outside = {key: path for key, path in _input_paths(params).items() if _leads_out(path)}
     if params.train.warm_start:  # what the project has trained, not what the run will
         outside["train.warm_start"] = params.train.warm_start
@@ -259,9 +266,16 @@ def _where_to_look() -> str:
     return f"{Path('results/report.html').absolute().as_uri()}\nMLflow: {mlflow}"
 
 
+def _require_tree_name(tree: Path) -> None:
+    """A run's id names its tree, and Airflow lets people choose ids such as `..`."""
+    if tree.name.startswith("."):
+        raise WorktreeError(f"{tree.name!r} cannot name a run; begin its id with a letter or digit")
+
+
 def run(action: str, tree: Path, name: str, values: Mapping[str, object]) -> int:
     """Act on the work tree `tree` of the project in the working directory; the exit status."""
     project, tree = Path.cwd(), tree.absolute()
+    _require_tree_name(tree)
     if action == "make":
         make_worktree(project, tree, values)
         return 0

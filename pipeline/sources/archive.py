@@ -164,6 +164,16 @@ def _demand_no_bomb(infos: Collection[Info], archive: str) -> None:
         )
 
 
+def _demand_no_overlap(infos: Iterable[Info], path: Path) -> None:
+    """Members that share their bytes unpack to far more than the archive holds."""
+    packed, size = sum(info.compress_size for info in infos), path.stat().st_size
+    if packed > size:
+        raise BrokenArchiveError(
+            f"{path} has members of {packed} bytes in {size}: they overlap, as no packer writes "
+            "them; get the archive from where you trust it"
+        )
+
+
 @contextmanager
 def _pool(threads: int) -> Iterator[ThreadPoolExecutor]:
     """Some threads; what they have not begun is dropped at the first error."""
@@ -207,6 +217,7 @@ class ArchiveSource:
         """Unpack the chosen classes."""
         with open_archive(self.path) as archive:
             files = files_inside(archive, name=str(self.path))
+            _demand_no_overlap(files.values(), self.path)
             self._demand_no_archives(files)
             members = chosen_members(files, classes=self.classes, source=str(self.path))
             return unpack_members(archive, members, files, folder)

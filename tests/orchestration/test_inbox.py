@@ -355,3 +355,33 @@ def test_on_several_machines_the_last_runs_networks_are_pulled_first(form, monke
     for action in ("find", "stylize", "summarize"):
         inbox.run(action, [], form)
     assert events == ["pull", "stylize"]
+
+
+@pytest.mark.parametrize("key", ["inbox", "outbox", "style"])
+def test_no_path_of_the_form_leads_out_of_the_folders_that_are_allowed(
+    form, tmp_path, monkeypatch, caplog, key
+):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("FORM_FOLDERS", str(tmp_path))
+    fill(read_order(form), "a.avi")
+    for value, status in {form[key]: 0, "/etc": 1, f"{tmp_path}/../x": 1}.items():
+        monkeypatch.setenv("PARAMS", json.dumps(form | {key: value}))
+        assert main(["inbox", "find"]) == status
+    assert f"{key} is /etc; here a form may name only what lies in" in caplog.text
+
+
+@pytest.mark.parametrize("style", ["brush-fast", "models:/style@champion"])
+def test_a_network_s_name_is_not_a_path(form, tmp_path, monkeypatch, style):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("FORM_FOLDERS", str(tmp_path))
+    fill(read_order(form), "a.avi")
+    monkeypatch.setenv("PARAMS", json.dumps(form | {"style": style, "method": "fast"}))
+    assert main(["inbox", "find"]) == 0
+
+
+@pytest.mark.parametrize("name", ["../a.avi", "/etc/passwd", "b/../../a.avi"])
+def test_a_batch_holds_videos_of_the_inbox_alone(form, monkeypatch, caplog, name):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("PARAMS", json.dumps(form))
+    assert main(["inbox", "stylize", json.dumps([name])]) == 1
+    assert f"{name} is not a video of" in caplog.text

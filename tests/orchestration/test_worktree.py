@@ -286,3 +286,40 @@ def test_a_publication_that_was_killed_is_done_again(project, monkeypatch):
     monkeypatch.chdir(project)
     assert main(["worktree", "publish", "trees/a"]) == 0
     assert git("log", "-1", "--format=%s", "retrain/a") == "retrain/a"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "dataset.source",
+        "dataset.groups",
+        "stylize.features",
+        "train.warm_start",
+        "models.vgg_lstm-rgb.backbone",
+        "styles.brush-fast.photos",
+        "styles.brush-fast.style_images",
+    ],
+)
+def test_no_path_of_a_form_leads_out_of_the_folders_that_are_allowed(
+    project, tmp_path, monkeypatch, key
+):
+    monkeypatch.setenv("FORM_FOLDERS", "sources")
+    (project / "sources").mkdir()
+    with pytest.raises(ParamsError, match=f"{re.escape(key)} is ../secrets"):
+        make_worktree(project, project / "trees/a", {key: "../secrets"})
+    make_worktree(project, project / "trees/a", {key: "sources/x"})
+
+
+def test_what_the_project_itself_names_may_lie_anywhere(project, tmp_path, monkeypatch):
+    monkeypatch.setenv("FORM_FOLDERS", "sources")
+    params = project / "params.yaml"
+    params.write_text(params.read_text().replace("source: sample ", "source: ../clips "))
+    make_worktree(project, project / "trees/a", {"dataset.split": 2})
+    assert load_params(project / "trees/a/params.yaml").dataset.source == str(tmp_path / "clips")
+
+
+@pytest.mark.parametrize("name", ["..", ".dvc"])
+def test_a_run_s_id_leads_nowhere_else(project, name, caplog):
+    (project / "trees").mkdir()
+    assert main(["worktree", "stage", f"trees/{name}", "double"]) == 1
+    assert f"{name!r} cannot name a run" in caplog.text

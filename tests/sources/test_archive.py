@@ -196,3 +196,17 @@ def test_a_very_long_name_is_unpacked(tmp_path):
     (clip,) = ArchiveSource(zip_file(tmp_path / "my.zip", {f"A/{name}.avi": b"a"})).fetch(tmp_path)
     assert clip.id == f"A/{name}"
     assert clip.path.read_bytes() == b"a"
+
+
+def test_members_that_share_their_bytes_are_refused(tmp_path):
+    path, films = tmp_path / "my.zip", {"A/a.avi": bytes(10_000), "A/b.avi": bytes(10_000)}
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in films.items():
+            file.writestr(name, content)
+        file.fp.truncate(10_100)
+        file.start_dir = 10_100  # the directory follows the first member, and names both
+        for info in file.infolist():
+            info.header_offset = 0
+    with pytest.raises(BrokenArchiveError, match="they overlap"):
+        ArchiveSource(path).fetch(tmp_path / "out")
+    assert not (tmp_path / "out").exists()
