@@ -72,17 +72,19 @@ RECIPES = {
 
 @dataclass(frozen=True)
 class Trial:
-    """One training: a recipe, an architecture, a fold and its number of steps."""
+    """One training of a fold, for so many steps; crop 0: as large as the recipe says."""
 
     recipe: str
     architecture: str
     fold: int
     steps: int
+    crop: int = 0
 
     @property
     def name(self) -> str:
         """A folder's name."""
-        return f"{self.architecture}-{self.recipe.replace(' ', '_')}-{self.steps}-fold{self.fold}"
+        recipe = self.recipe.replace(" ", "_")
+        return f"{self.architecture}-{recipe}-{self.steps}-crop{self.crop}-fold{self.fold}"
 
     @property
     def model(self) -> str:
@@ -95,7 +97,7 @@ def main() -> None:
     options = _options()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     trials = [
-        Trial(recipe, architecture, fold, round(options.steps / RECIPES[recipe].cost))
+        Trial(recipe, architecture, fold, round(options.steps / RECIPES[recipe].cost), options.crop)
         for fold, recipe, architecture in product(
             options.folds, options.recipes, options.architectures
         )
@@ -123,6 +125,8 @@ def make_tree(tree: Path, data: Path, trial: Trial) -> None:
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     # The budget is in steps; validation may begin the decay early, as it does in use.
     params["train"] |= {**recipe.train, "max_steps": trial.steps, "max_minutes": 600}
+    if trial.crop:
+        params["train"]["crop"] = trial.crop
     if recipe.validation is not None:
         params["dataset"]["validation"] = recipe.validation
     row = {"architecture": trial.architecture, "stream": "rgb", "seed": 0}
@@ -189,16 +193,18 @@ def _described(trial: Trial, tree: Path) -> dict[str, Any]:
 
 
 def _compared(finished: Sequence[tuple[Trial, Path]]) -> list[dict[str, Any]]:
-    """Per architecture and recipe: accuracy over its folds, and the lead over the committed."""
-    videos: dict[tuple[str, str], dict[int, Predictions]] = defaultdict(dict)
+    """By architecture, recipe and budget: accuracy over folds, and the lead over the committed."""
+    videos: dict[tuple[str, str, int, int], dict[int, Predictions]] = defaultdict(dict)
     for trial, tree in finished:
-        key = trial.architecture, trial.recipe
+        budget = round(trial.steps * RECIPES[trial.recipe].cost, -1)
+        key = trial.architecture, trial.recipe, trial.crop, int(budget)
         videos[key][trial.fold] = read_predictions(tree / PREDICTIONS).by_clip()
     return [
-        {"architecture": architecture, "recipe": recipe, "folds": sorted(folds)}
+        dict(zip(("architecture", "recipe", "crop", "steps"), key, strict=True))
+        | {"folds": sorted(folds)}
         | _accuracies([folds[fold] for fold in sorted(folds)])
-        | (_lead(folds, videos.get((architecture, BASE), {})) if recipe != BASE else {})
-        for (architecture, recipe), folds in sorted(videos.items())
+        | (_lead(folds, videos.get((key[0], BASE, *key[2:]), {})) if key[1] != BASE else {})
+        for key, folds in sorted(videos.items())
     ]
 
 
@@ -251,6 +257,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--folds", type=int, nargs="+", default=list(range(FOLDS)))
     parser.add_argument("--steps", type=int, default=3000, help="of a training")
+    parser.add_argument("--crop", type=int, default=0, help="smaller pictures; 0: the recipe's")
     return parser.parse_args()
 
 
