@@ -6,11 +6,11 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Where it is set, every start would compile TensorFlow anew: 15 s more, each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup repro test quick mutants lint mlflow airflow worker retrain stylize
+.PHONY: help setup repro ucf101 test quick mutants lint mlflow airflow worker retrain stylize
 .DEFAULT_GOAL := help
 
 help: ## list these targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
 
 setup: $(VENV)/.installed ## make .venv from the pinned requirements
 
@@ -36,6 +36,11 @@ repro: setup ## run the whole pipeline, bring MLflow up to date, print the table
 	dvc repro
 	@python -m pipeline track
 	@cat results/comparison.md
+
+ucf101: setup ## measure all networks on UCF101's three splits; CLIPS=FOLDER, or downloads
+	python -m benchmarks.accuracy $(if $(CLIPS),--clips $(abspath $(CLIPS))) $(OPTIONS)
+	python -m benchmarks.readme
+	python -m benchmarks.charts
 
 test: setup ## run the tests
 	pytest --numprocesses 2 --durations 15

@@ -1,95 +1,273 @@
-"""What each network can do: run `python -m benchmarks.accuracy --data TREE` after its `dvc repro`.
+"""What each network can do on UCF101: `make ucf101 CLIPS=FOLDER`, or `make ucf101` to download.
 
-TREE is a work tree whose params.yaml lists the models (several seeds, streams, backbones). Writes
-accuracy.json beside this file: candidates, paired tests, controls and costs. Memory and latency are
-measured here, in one process per network, so leave the machine alone for that minute.
+Trains every network once per official split, by the committed params, and evaluates it on that
+split's test groups: the mean over the three splits is UCF101's own protocol. Each split has a work
+tree under .ucf101, a clone of the committed code that shares DVC's cache, so that a run that was
+killed resumes and finished trainings are not repeated. Writes accuracy.json and, with names and
+hashes of the clips, accuracy_clips.tsv beside this file. Memory and latency are measured last, in
+one process per network: leave the machine alone for that minute.
 """
 
 import argparse
 import json
 import logging
 import resource
+import subprocess
+import sys
+import time
 from collections import defaultdict
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from benchmarks.alone import alone
-from pipeline.evaluation.candidates import Candidate, compare_pairs
-from pipeline.evaluation.predictions import read_predictions
-from pipeline.models import SCRATCH
-from pipeline.params import Params, load_params
-from pipeline.paths import EVALUATE, RESULTS, TRAIN
-from pipeline.report.comparison import Row
+import numpy as np
 
+from benchmarks.alone import alone
+from pipeline.dataset.catalogue import kept, read_catalogue
+from pipeline.evaluation.candidates import (
+    Candidate,
+    EvaluatedModel,
+    compare_pairs,
+    fusions,
+    network_name,
+    summarize,
+)
+from pipeline.evaluation.predictions import Predictions, class_accuracies
+from pipeline.files import parse_yaml, write_text
+from pipeline.models import SCRATCH
+from pipeline.orchestration.form import round_trip_yaml
+from pipeline.orchestration.vcs import git
+from pipeline.orchestration.worktree import make_worktree
+from pipeline.params import load_params
+from pipeline.paths import CATALOGUE, TRAIN
+from pipeline.report.comparison import row_of
+from pipeline.stages.compare import evaluated_model
+
+ROOT = Path(__file__).parents[1]
 RESULT = Path(__file__).with_suffix(".json")
-BAR = 0.9  # of the videos, in the mean of the seeds, from scratch on rgb
-FUSED_BAR = 0.95  # with flow, for the best; and for a pretrained backbone
+CLIPS = RESULT.with_name("accuracy_clips.tsv")
+TREES = ".ucf101"
+SPLITS = (1, 2, 3)
+PROTOCOL = "mean over UCF101's three official splits, one training per split"
+BARS = {"rgb": 0.93, "rgb+flow": 0.97, "flow": 0.85}  # video accuracy, from scratch
+PRETRAINED_BAR = 0.98
+Models = Mapping[int, Sequence[EvaluatedModel]]  # by split
 log = logging.getLogger("benchmarks.accuracy")
 
 
 def main() -> None:
-    """Put together what the work tree measured, measure the costs, and write it down."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path(), help="the finished work tree")
-    options = parser.parse_args()
+    """Train and evaluate what is missing, and write down what all networks reached."""
+    options = _options()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    result = measured(options.data)
-    RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    trees = make_trees(options.clips, _more_rows(flow=options.flow, backbone=options.backbone))
+    train(list(trees.values()))
+    result = measured(trees)
+    write_text(CLIPS, clip_list(trees[SPLITS[0]]))
+    write_text(RESULT, json.dumps(result, indent=2) + "\n")
     log.info("%s\n\n%s", json.dumps(result["bars"], indent=2), markdown(result))
 
 
-def measured(tree: Path) -> dict[str, Any]:
-    """All of it, from a work tree."""
-    params = load_params(tree / "params.yaml")
-    rows = [Row(**row) for row in _read(tree / RESULTS / "comparison.json")]
-    summary = _read(tree / RESULTS / "summary.json")
-    seeds = by_candidate(params, rows)
-    by_name = defaultdict(list)
-    for row in rows:
-        by_name[_name(row)].append(row)
-    first = rows[0]
+# Work trees
+
+
+def make_trees(clips: str, more_rows: Mapping[str, Any]) -> dict[int, Path]:
+    """A work tree per split, of the code that is committed now; those that exist stay."""
+    commit = git("rev-parse", "--short", "HEAD", cwd=ROOT)
+    trees = {split: ROOT / TREES / f"{commit}-split{split}" for split in SPLITS}
+    for split, tree in trees.items():
+        make_worktree(ROOT, tree, {"dataset.source": clips, "dataset.split": split})
+        add_models(tree / "params.yaml", more_rows)
+    return trees
+
+
+def add_models(path: Path, rows: Mapping[str, Any]) -> None:
+    """Add rows to `models` of a params.yaml; its comments stay."""
+    yaml = round_trip_yaml()
+    document = yaml.load(path.read_text(encoding="utf-8"))
+    document["models"] |= rows
+    with path.open("w", encoding="utf-8") as file:
+        yaml.dump(document, file)
+
+
+def _more_rows(*, flow: bool, backbone: str | None) -> dict[str, Any]:
+    """Rows beside those of params.yaml: each network on flow, and a pretrained one."""
+    models = parse_yaml((ROOT / "params.yaml").read_text(encoding="utf-8"))["models"].values()
+    names = {row["architecture"]: row for row in models if row["stream"] == "rgb"} if flow else {}
+    rows = {f"{name}-flow": {**row, "stream": "flow"} for name, row in names.items()}
+    if backbone:
+        base = {"architecture": "resnet_lstm", "stream": "rgb", "seed": 0}
+        rows["pretrained-rgb"] = base | {"backbone": backbone}
+    return rows
+
+
+def train(trees: Sequence[Path]) -> None:
+    """Bring all models of all trees up to date, and say how far it is and how long it takes."""
+    jobs = [(tree, name) for tree in trees for name in load_params(tree / "params.yaml").models]
+    limit = load_params(trees[0] / "params.yaml").train.max_minutes
+    minutes: list[float] = []
+    for number, (tree, name) in enumerate(jobs):
+        each = mean(minutes) if minutes else limit
+        left = _hours((len(jobs) - number) * each)
+        log.info("%d of %d: %s of %s; about %s left", number + 1, len(jobs), name, tree.name, left)
+        started = time.perf_counter()
+        command = [sys.executable, "-m", "dvc", "repro", f"evaluate@{name}"]
+        subprocess.run(command, cwd=tree, check=True)
+        if (took := (time.perf_counter() - started) / 60) > 1:  # else it was finished before
+            minutes.append(took)
+
+
+def _hours(minutes: float) -> str:
+    return f"{int(minutes) // 60}:{int(minutes) % 60:02} h"
+
+
+def clip_list(tree: Path) -> str:
+    """One line per clip in use: its name and the SHA-256 of its content."""
+    rows = kept(read_catalogue(tree / CATALOGUE)).to_pylist()
+    return "".join(f"{row['clip']}\t{row['sha256']}\n" for row in rows)
+
+
+# Results
+
+
+def measured(trees: Mapping[int, Path]) -> dict[str, Any]:
+    """All of it, from finished work trees by split."""
+    models = {split: _models(tree) for split, tree in trees.items()}
+    rows = [row_of(each, split=split) for split, found in models.items() for each in found]
+    networks = by_network(models)
+    pooled = [Candidate(name, {0: joined(_videos(found))}) for name, found in networks.items()]
+    candidates = [
+        described(candidate, networks[candidate.name]) | _apart(trees, networks[candidate.name])
+        for candidate in pooled
+    ]
     return {
-        **{key: getattr(first, key) for key in ("split", "classes", "test_clips", "test_groups")},
-        **{key: getattr(first, key) for key in ("hardware", "precision")},
-        "candidates": [
-            each | _costs(by_name[each["name"]]) | _apart(tree, params, seeds.get(each["name"]))
-            for each in summary["candidates"]
-        ],
-        "paired": summary["paired"],
-        "controls": [_controlled(tree, name, models) for name, models in seeds.items()],
-        "bars": bars(summary["candidates"], by_name),
-        "rows": [asdict(row) for row in rows],
+        "protocol": PROTOCOL,
+        "classes": rows[0].classes,
+        "test_clips": len(pooled[0].clips),
+        "test_groups": len(set(pooled[0].groups.tolist())),
+        **{key: getattr(rows[0], key) for key in ("hardware", "precision")},
+        "candidates": candidates,
+        "paired": [vars(pair) for pair in compare_pairs(pooled)],
+        "controls": [controlled(name, found) for name, found in networks.items()],
+        "bars": bars(candidates),
+        "rows": [vars(row) for row in rows],
     }
 
 
-def by_candidate(params: Params, rows: list[Row]) -> dict[str, dict[int, str]]:
-    """Candidate → seed → model, for those that are one model a seed; compare keeps this order."""
-    found: dict[str, dict[int, str]] = defaultdict(dict)
-    for model, row in zip(params.models, rows, strict=False):
-        found[_name(row)][row.seed] = model
+def _models(tree: Path) -> list[EvaluatedModel]:
+    params = load_params(tree / "params.yaml")
+    found = [evaluated_model(params, name, tree) for name in params.models]
+    return [*found, *fusions(found)]
+
+
+def by_network(models: Models) -> dict[str, dict[int, EvaluatedModel]]:
+    """Network and stream → split → its training on that split."""
+    found: dict[str, dict[int, EvaluatedModel]] = defaultdict(dict)
+    for split, each in models.items():
+        for model in each:
+            name = f"{network_name(model.architecture, model.backbone)} ({model.stream})"
+            found[name][split] = model
     return dict(found)
 
 
-def bars(candidates: list[dict[str, Any]], by_name: dict[str, list[Row]]) -> dict[str, Any]:
-    """What was to be shown, and whether it is: on these clips."""
-    means = {each["name"]: each["mean"] for each in candidates}
+def joined(parts: Sequence[Predictions]) -> Predictions:
+    """The predictions of several splits as one: their test groups do not overlap."""
+    columns = ("clips", "groups", "labels", "probabilities")
+    return Predictions(
+        parts[0].classes,
+        *(np.concatenate([getattr(each, name) for each in parts]) for name in columns),
+    )
 
-    def those(stream: str, *, pretrained: bool) -> dict[str, float]:
-        return {
-            name: means[name]
-            for name, (row, *_) in by_name.items()
-            if row.stream == stream and (row.backbone != SCRATCH) is pretrained
-        }
 
-    scratch, fused = those("rgb", pretrained=False), those("rgb+flow", pretrained=False)
-    taught = those("rgb", pretrained=True)
+def described(candidate: Candidate, found: Mapping[int, EvaluatedModel]) -> dict[str, Any]:
+    """Accuracies of a network over the splits, and what a model of it costs."""
+    shares = {split: model.videos.accuracy for split, model in found.items()}
+    first = next(iter(found.values()))
     return {
-        "rgb from scratch above 90 %": {name: share > BAR for name, share in scratch.items()},
-        "best rgb+flow above 95 %": max(fused.values(), default=0) > FUSED_BAR,
-        "a pretrained backbone above 95 %": max(taught.values(), default=0) > FUSED_BAR,
+        "name": candidate.name,
+        "stream": first.stream,
+        "pretrained": first.backbone != SCRATCH,
+        "trainings": len(found),
+        "splits": shares,
+        "mean": mean(shares.values()),
+        "lowest": min(shares.values()),
+        "highest": max(shares.values()),
+        "ci95": summarize(candidate).ci95,
+        "over_clips": float(candidate.correct.mean()),
+        "over_groups": mean_over_groups(candidate),
+        "by_class": class_accuracies(candidate.videos[0]),
+        **_against_validation(found),
+        "parameters": first.record["parameters"],
+        "size_bytes": first.record["size_bytes"],
+        "gflops": round(first.record["gflops"], 3),
+        "train_minutes": round(mean(m.record["train_seconds"] for m in found.values()) / 60, 2),
     }
+
+
+def mean_over_groups(candidate: Candidate) -> float:
+    """The mean of the groups' accuracies: each counts alike, however many clips it has."""
+    _, rows = np.unique(candidate.groups, return_inverse=True)
+    return float((np.bincount(rows, weights=candidate.correct) / np.bincount(rows)).mean())
+
+
+def _against_validation(found: Mapping[int, EvaluatedModel]) -> dict[str, float]:
+    """Accuracies of windows in validation, and in the test; nothing for what had no validation."""
+    models = [m for m in found.values() if "+" not in m.stream]
+    validated = [m.record["validation_accuracy"] for m in models]
+    if not models or None in validated:
+        return {}
+    return {
+        "validation_clip_accuracy": mean(validated),
+        "test_clip_accuracy": mean(m.metrics["clip_accuracy"] for m in models),
+    }
+
+
+def controlled(name: str, found: Mapping[int, EvaluatedModel]) -> dict[str, Any]:
+    """Accuracies on one window a clip; p: of having lost that much by chance."""
+    shown = {
+        control: Candidate(control, {0: joined([m.controls[control] for m in found.values()])})
+        for control in ("ordered", "still", "shuffled")
+    }
+    ordered, *others = shown.values()
+    tests = {other.name: compare_pairs([ordered, other])[0].p for other in others}
+    shares = {control: float(each.correct.mean()) for control, each in shown.items()}
+    return {"name": name, **shares, "p": tests}
+
+
+def bars(candidates: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What was to be shown, and whether it is; of flow and of pretrained networks, by the best."""
+    found: dict[str, Any] = {}
+    for stream, bar in BARS.items():
+        means = _means(candidates, stream, pretrained=False)
+        passed = {name: share >= bar for name, share in means.items()}
+        key = f"{stream} from scratch, at least {bar:.0%}"
+        if means:
+            found[key] = passed if stream == "rgb" else any(passed.values())
+    if taught := _means(candidates, "rgb", pretrained=True):
+        found[f"pretrained, at least {PRETRAINED_BAR:.0%}"] = max(taught.values()) >= PRETRAINED_BAR
+    return found
+
+
+def _means(
+    candidates: Sequence[Mapping[str, Any]], stream: str, *, pretrained: bool
+) -> dict[str, float]:
+    return {
+        each["name"]: each["mean"]
+        for each in candidates
+        if each["stream"] == stream and each["pretrained"] is pretrained
+    }
+
+
+def _apart(trees: Mapping[int, Path], found: Mapping[int, EvaluatedModel]) -> dict[str, float]:
+    """`cost`, in a process of its own; a fusion, being two models, has none."""
+    split, model = next(iter(found.items()))
+    if "+" in model.stream:
+        return {}
+    path = trees[split] / TRAIN / model.name / "model.keras"
+    windows = load_params(trees[split] / "params.yaml").evaluate.windows
+    costs: dict[str, float] = alone(cost, path, windows)
+    log.info("%s: %s", model.name, costs)
+    return costs
 
 
 def cost(model: Path, windows: int) -> dict[str, float]:
@@ -112,15 +290,15 @@ def cost(model: Path, windows: int) -> dict[str, float]:
 def markdown(result: dict[str, Any]) -> str:
     """The candidates as a table for README, best first."""
     head = (
-        "| network | stream | seeds | video accuracy: mean (range) | 95% interval of the mean "
+        "| network | stream | trainings | video accuracy: mean (range) | 95% interval of the mean "
         "| parameters | size | training | GFLOPs | latency a clip | peak memory |\n"
         f"|{' --- |' * 11}\n"
     )
     ordered = sorted(result["candidates"], key=lambda each: each["mean"], reverse=True)
     threads = " or ".join(str(count) for count in sorted({r["threads"] for r in result["rows"]}))
     caption = (
-        f"\n{result['test_clips']} test clips of {result['test_groups']} groups in "
-        f"{result['classes']} classes, split {result['split']}; {result['hardware']}, "
+        f"\n{result['protocol'].capitalize()}; {result['test_clips']} test clips of "
+        f"{result['test_groups']} groups in {result['classes']} classes; {result['hardware']}, "
         f"{threads} for each training; memory is of a process that loads one model and "
         "classifies a clip, TensorFlow included.\n"
     )
@@ -129,70 +307,40 @@ def markdown(result: dict[str, Any]) -> str:
 
 def _line(each: dict[str, Any]) -> str:
     network, _, stream = each["name"].partition(" (")
-    shares = [f"{100 * each[key]:.1f}" for key in ("mean", "lowest", "highest")]
-    low, high = (f"{100 * share:.1f}" for share in each["ci95"])
-    cells = (
-        network,
-        stream.rstrip(")"),
-        len(each["seeds"]),
-        "{} % ({} – {})".format(*shares),
-        f"{low} – {high} %",
-        f"{each['parameters'] / 1e6:.2f} M",
-        f"{each['size_bytes'] / 1e6:.1f} MB",
-        f"{each['train_minutes']:.1f} min",
-        f"{each['gflops']:.2f}",
-        f"{each['latency_clip_ms']:.0f} ms" if "latency_clip_ms" in each else "–",
-        f"{each['peak_mib']:.0f} MiB" if "peak_mib" in each else "–",
-    )
+    cells = (network, stream.rstrip(")"), each["trainings"], *_accuracy(each), *_costs(each))
     return f"| {' | '.join(map(str, cells))} |\n"
 
 
-def _name(row: Row) -> str:
-    return f"{row.network} ({row.stream})"
+def _accuracy(each: dict[str, Any]) -> Iterator[str]:
+    """Mean and range, then the interval."""
+    shares = [f"{100 * each[key]:.1f}" for key in ("mean", "lowest", "highest")]
+    yield "{} % ({} – {})".format(*shares)
+    yield "{:.1f} – {:.1f} %".format(*(100 * share for share in each["ci95"]))
 
 
-def _costs(seeds: list[Row]) -> dict[str, float]:
-    """What a model of the candidate costs; times are means over its seeds."""
-    return {
-        "parameters": seeds[0].parameters,
-        "size_bytes": seeds[0].size_bytes,
-        "gflops": round(seeds[0].gflops, 3),
-        "train_minutes": round(mean(row.train_seconds for row in seeds) / 60, 2),
-    }
+def _costs(each: dict[str, Any]) -> Iterator[str]:
+    yield f"{each['parameters'] / 1e6:.2f} M"
+    yield f"{each['size_bytes'] / 1e6:.1f} MB"
+    yield f"{each['train_minutes']:.1f} min"
+    yield f"{each['gflops']:.2f}"
+    yield f"{each['latency_clip_ms']:.0f} ms" if "latency_clip_ms" in each else "–"
+    yield f"{each['peak_mib']:.0f} MiB" if "peak_mib" in each else "–"
 
 
-def _apart(tree: Path, params: Params, models: dict[int, str] | None) -> dict[str, float]:
-    """`cost`, in a process of its own; a fusion, being two models, has none."""
-    if not models:
-        return {}
-    model = tree / TRAIN / next(iter(models.values())) / "model.keras"
-    found: dict[str, float] = alone(cost, model, params.evaluate.windows)
-    log.info("%s: %s", model.parent.name, found)
-    return found
-
-
-def _controlled(tree: Path, name: str, models: dict[int, str]) -> dict[str, Any]:
-    """Accuracies on one window a clip, over all seeds; p: of having lost that much by chance."""
-    shown = {
-        control: Candidate(control, {s: _control(tree, m, control) for s, m in models.items()})
-        for control in ("ordered", "still", "shuffled")
-    }
-    ordered, *others = shown.values()
-    tests = {other.name: compare_pairs([ordered, other])[0].p for other in others}
-    shares = {control: float(each.correct.mean()) for control, each in shown.items()}
-    return {"name": name, **shares, "p": tests}
-
-
-def _control(tree: Path, model: str, control: str) -> Any:
-    return read_predictions(tree / EVALUATE / model / "controls" / f"{control}.parquet").by_clip()
+def _videos(found: Mapping[int, EvaluatedModel]) -> list[Predictions]:
+    return [model.videos for model in found.values()]
 
 
 def _peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def _read(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--clips", default="ucf101", help="a folder, zip or rar; unset: downloads")
+    parser.add_argument("--flow", action="store_true", help="train on flow, too, and fuse")
+    parser.add_argument("--backbone", help="mobilenet, or a file of weights: one more network")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def shards() -> Figure:
 
 
 def accuracy(measured: dict[str, Any], lengths: list[dict[str, Any]]) -> Figure:
-    """Accuracy with seeds and intervals; under the controls; and by length of the windows."""
+    """Accuracy with intervals; under the controls; and by length of the windows."""
     ordered = sorted(measured["candidates"], key=lambda each: each["mean"])
     drawing = Figure(figsize=(12, 1.6 + 0.3 * len(ordered)), layout="constrained")
     left, middle, right = drawing.subplots(1, 3)
@@ -46,7 +46,7 @@ def _read(name: str) -> Any:
 
 
 def _standing(panel: Axes, candidates: list[dict[str, Any]], rows: list[dict[str, Any]]) -> None:
-    """The mean of the seeds with its interval over groups; a small dot a seed."""
+    """The mean with its interval over groups; a small bar per training."""
     for place, each in enumerate(candidates):
         low, high = each["ci95"]
         panel.plot([100 * low, 100 * high], [place, place], color="#4477aa", linewidth=1.5)
@@ -56,7 +56,7 @@ def _standing(panel: Axes, candidates: list[dict[str, Any]], rows: list[dict[str
         panel.plot(seeds, [place] * len(seeds), "|", color="black", markersize=9)
     panel.set_yticks(range(len(candidates)), [each["name"] for each in candidates])
     panel.axvline(90, color="#999999", linewidth=0.8, linestyle="--")
-    panel.set(title="video accuracy (bars: seeds)", xlabel="%")
+    panel.set(title="video accuracy (bars: trainings)", xlabel="%")
 
 
 def _belongs(row: dict[str, Any], network: str, stream: str) -> bool:

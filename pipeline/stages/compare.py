@@ -44,7 +44,7 @@ _CLIPS = 8  # that the report shows of those most models misclassify
 
 def run(params: Params) -> None:
     """Write results/comparison.{json,csv,md,png}, summary.json and report.html."""
-    models = [_evaluated_model(params, name) for name in params.models]
+    models = [evaluated_model(params, name) for name in params.models]
     compared = [*models, *fusions(models)]
     rows = [row_of(model, split=params.dataset.split) for model in compared]
     candidates = candidates_of(compared)
@@ -56,16 +56,16 @@ def run(params: Params) -> None:
     log.info("wrote %s", RESULTS / "report.html")
 
 
-def _evaluated_model(params: Params, name: str) -> EvaluatedModel:
-    """What train and evaluate wrote for a model of params.yaml."""
-    model, folder = params.models[name], EVALUATE / name
+def evaluated_model(params: Params, name: str, tree: Path = Path()) -> EvaluatedModel:
+    """What train and evaluate wrote in a work tree for a model of params.yaml."""
+    model, folder = params.models[name], tree / EVALUATE / name
     return EvaluatedModel(
         name=name,
         architecture=model.architecture,
         stream=model.stream,
         seed=model.seed,
         backbone=Path(model.backbone).name,  # a path is valid on one machine only
-        record=_read_json(TRAIN / name / "record.json"),
+        record=_read_json(tree / TRAIN / name / "record.json"),
         metrics=_read_json(folder / "metrics.json"),
         windows=read_predictions(folder / "predictions.parquet"),
         controls={
