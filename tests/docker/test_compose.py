@@ -117,7 +117,7 @@ def test_what_a_dockerfile_copies_is_there():
     assert ".git /checkout" in copied  # and nothing else of the context
     for arguments in set(copied) - {".git /checkout"}:
         assert arguments.startswith("--from=code")
-        source = arguments.split()[-2].removeprefix("/project")
+        source = arguments.split()[-2].removeprefix("/code")
         assert (ROOT / source.removeprefix("/")).exists()
 
 
