@@ -1,8 +1,8 @@
 """Trainings that leave a class out, all classes in turn: `python -m benchmarks.turns REAL FOLDER`.
 
-REAL is a work tree whose stages up to extract have run. Each turn trains one network on the clips of
-all other classes in a work tree of its own below FOLDER, and writes outputs.npz: what the network
-says of every clip. What is there is not made again.
+REAL is a work tree whose stages up to extract have run. Each turn trains one network on the clips
+of all other classes in a work tree of its own below FOLDER, and writes outputs.npz: what the
+network says of every clip. What is there is not made again.
 """
 
 import argparse

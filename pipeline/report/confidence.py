@@ -33,10 +33,8 @@ class Confidence:
     calibrated: Predictions
 
 
-def section(models: Sequence[Confidence]) -> Section | None:
-    """Errors of the probabilities before and after the temperature; None without a model."""
-    if not models:
-        return None
+def section(models: Sequence[Confidence]) -> Section:
+    """Errors of the probabilities before and after the temperature."""
     part = template("confidence.html")
     return Section("Confidence", part.confidence(map(_cells, models), png(figure(models), dpi=130)))
 

@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.evaluation.calibration import calibrated
 from pipeline.evaluation.candidates import (
     EvaluatedModel,
     Pair,
@@ -18,10 +19,19 @@ from pipeline.evaluation.candidates import (
 )
 from pipeline.evaluation.mistakes import confused_pairs, most_misclassified
 from pipeline.evaluation.predictions import examples, most_confused, read_predictions
-from pipeline.paths import EVALUATE, EXPLORE, GALLERY, RESULTS, SHARDS, TRAIN
+from pipeline.paths import EVALUATE, EXPLORE, EXPORT, GALLERY, RESULTS, SHARDS, TRAIN
 from pipeline.report import candidates as report_candidates
-from pipeline.report import comparison, data_part, html, models_part, style_part, understanding
+from pipeline.report import (
+    comparison,
+    confidence,
+    data_part,
+    html,
+    models_part,
+    style_part,
+    understanding,
+)
 from pipeline.report.comparison import Row, row_of
+from pipeline.report.confidence import Confidence
 from pipeline.report.curves import read_history
 from pipeline.report.exploration import strip
 from pipeline.report.figures import png
@@ -96,6 +106,7 @@ def _report(
         lead=f"{models_part.lead(rows)} The data: {data_part.lead(EXPLORE)}",
         sections=[
             *models_part.sections(rows, picture, list(map(_details, models)), tested),
+            confidence.section(list(map(_confidence, models))),
             *_single_clips(models),
             *style_part.sections(GALLERY),
             *data_part.sections(EXPLORE),
@@ -109,6 +120,16 @@ def _details(model: EvaluatedModel) -> ModelDetails:
         epochs=read_history(TRAIN / model.name / "history.csv"),
         confusion=EVALUATE / model.name / "confusion.png",
         mistakes=most_confused(model.videos, _CONFUSED_PAIRS),
+    )
+
+
+def _confidence(model: EvaluatedModel) -> Confidence:
+    temperature = _read_json(EXPORT / model.name / "metrics.json")["temperature"]
+    return Confidence(
+        name=model.name,
+        temperature=temperature,
+        raw=model.videos,
+        calibrated=calibrated(model.windows, temperature),
     )
 
 

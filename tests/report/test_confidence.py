@@ -18,10 +18,6 @@ def videos(sure):
 MODEL = Confidence("csn-rgb", temperature=0.5, raw=videos(0.75), calibrated=videos(0.95))
 
 
-def test_without_bundles_there_is_no_section():
-    assert confidence.section([]) is None
-
-
 def test_a_row_says_how_far_the_temperature_helps():
     found = cells(confidence.section([MODEL]).body)
     assert found == [

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from pipeline.evaluation.metrics import evaluation_metrics
 from pipeline.evaluation.predictions import Predictions, write_predictions
 from pipeline.params import Params
-from pipeline.paths import EVALUATE, RESULTS, SHARDS, TRAIN
+from pipeline.paths import EVALUATE, EXPORT, RESULTS, SHARDS, TRAIN
 from pipeline.report import data_part, style_part
 from pipeline.shards.parquet import ParquetWriter
 from pipeline.shards.schema import Record
@@ -50,7 +50,7 @@ def record_of(clip: str) -> Record:
 
 
 def write_model(name: str, wait: float) -> None:
-    """What train and evaluate leave of a model."""
+    """What train, evaluate and export leave of a model."""
     windows = predictions(CORRECT[name])
     controls = {control: windows.by_clip() for control in ("ordered", "still", "shuffled")}
     folder = EVALUATE / name
@@ -64,6 +64,8 @@ def write_model(name: str, wait: float) -> None:
     Figure(figsize=(1, 1)).savefig(folder / "confusion.png", dpi=10)
     for class_name in CLASSES:
         (folder / f"activation/{class_name}.jpg").write_bytes(JPEG)
+    (EXPORT / name).mkdir(parents=True)
+    (EXPORT / name / "metrics.json").write_text('{"temperature": 0.5}', encoding="utf-8")
     (TRAIN / name).mkdir(parents=True)
     machine = {"precision": "float32", "hardware": "a laptop", "threads": 2, "dataset_hash": "abc"}
     windowing = {"params": {"frames": 8, "stride": 0.25}, "data_wait_fraction": wait}
@@ -146,6 +148,11 @@ def test_the_report_names_misclassified_clips_and_escapes_class_names(results):
     assert "Push &amp; &lt;pull&gt;" in report
     assert "<pull>" not in report
     assert "csn-flow" in report
+
+
+def test_the_report_says_how_far_temperatures_make_probabilities_honest(results):
+    report = (results / "report.html").read_text(encoding="utf-8")
+    assert report.count("<td>csn-flow</td><td>0.50</td>") == 1
 
 
 def test_the_tables_and_the_figure_are_written(results):
