@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 
 from pipeline.params import Params
-from pipeline.paths import EVALUATE, GALLERY, STYLE, TRAIN
+from pipeline.paths import EVALUATE, EXPORT, GALLERY, STYLE, TRAIN
 from pipeline.tracking.address import tracking_uri
 from pipeline.tracking.runs import is_tracked, upsert
 from pipeline.tracking.store import FAILURES, save_view
@@ -19,8 +19,9 @@ VIEW = Path("mlflow/comparison.json")
 def run(params: Params) -> None:
     """Make or complete the run of every trained model and style network."""
     uri = tracking_uri()
-    made = [(TRAIN / name, EVALUATE / name) for name in params.models]
-    made += [(STYLE / name, GALLERY / name) for name in params.styles]
+    made: list[tuple[Path, Path, Path | None]]
+    made = [(TRAIN / name, EVALUATE / name, EXPORT / name) for name in params.models]
+    made += [(STYLE / name, GALLERY / name, None) for name in params.styles]
     trained = [each for each in made if (each[0] / "record.json").is_file()]
     try:
         missing = [each for each in trained if not is_tracked(read_trained(*each), uri)]
@@ -29,6 +30,6 @@ def run(params: Params) -> None:
         log.warning("MLflow at %s is away; run this again once it is back: %s", uri, error)
         return
     log.info("MLflow at %s has %d of %d models", uri, len(trained) - len(missing), len(trained))
-    added = [made.name for made, evaluated in missing if upsert(made, evaluated, tracking_uri=uri)]
+    added = [folders[0].name for folders in missing if upsert(*folders, tracking_uri=uri)]
     if added:
         log.info("added %s", ", ".join(added))

@@ -18,18 +18,23 @@ from urllib.parse import quote, urlencode
 from pipeline.errors import TrackingError
 from pipeline.tracking.address import database_path
 
+MODEL, CHAMPION = "video-classification", "champion"
+CHAMPION_URI = f"models:/{MODEL}@{CHAMPION}"
 BUNDLE = "pipeline.bundle"  # the tag of a version that holds its bundle's hash
+BUNDLE_FOLDER = "data/bundle"  # within a registered model
+ORIGIN = "origin"  # within a run's artifacts: what its model was made from
 _URI = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<number>\d+))")
 _TIMEOUT = 5  # seconds
 
 
 @dataclass(frozen=True)
 class Version:
-    """A version of a registered model; `bundle` is its bundle's hash, empty where it has none."""
+    """A version of a registered model; `bundle` is its bundle's hash, or empty."""
 
     name: str
     number: str
     bundle: str
+    run_id: str
 
     @property
     def uri(self) -> str:
@@ -55,12 +60,8 @@ def find_version(uri: str, *, tracking_uri: str) -> Version:
         raise TrackingError(
             f"{uri} is not a registered model; write models:/NAME@ALIAS or models:/NAME/VERSION"
         )
+    require_store(tracking_uri)
     path = database_path(tracking_uri)
-    if path is not None and not path.is_file():
-        raise TrackingError(
-            f"{uri}: there is no registry at {path}; `python -m pipeline promote` makes one, or "
-            "set MLFLOW_TRACKING_URI to the server that has it"
-        )
     asked, found = _Asked(**match.groupdict()), None
     if path is not None:
         found = _in_database(path, asked)
@@ -69,11 +70,21 @@ def find_version(uri: str, *, tracking_uri: str) -> Version:
     return found or _by_mlflow(uri, asked, tracking_uri)
 
 
+def require_store(tracking_uri: str) -> None:
+    """Refuse a SQLite store that is not there: MLflow would make it."""
+    path = database_path(tracking_uri)
+    if path is not None and not path.is_file():
+        raise TrackingError(
+            f"there is no registry at {path}; `python -m pipeline promote` makes one, or set "
+            "MLFLOW_TRACKING_URI to the server that has it"
+        )
+
+
 def _in_database(path: Path, asked: _Asked) -> Version | None:
     by_alias = "SELECT version FROM registered_model_aliases WHERE name = ? AND alias = ?"
-    tags = (
-        "SELECT key, value FROM model_versions LEFT JOIN model_version_tags USING (name, version) "
-        "WHERE name = ? AND version = ?"
+    by_number = (
+        "SELECT run_id, key, value FROM model_versions "
+        "LEFT JOIN model_version_tags USING (name, version) WHERE name = ? AND version = ?"
     )
     number = asked.number
     try:
@@ -81,10 +92,13 @@ def _in_database(path: Path, asked: _Asked) -> Version | None:
             if asked.alias:
                 row = database.execute(by_alias, (asked.name, asked.alias)).fetchone()
                 number = row and row[0]
-            rows = database.execute(tags, (asked.name, number)).fetchall()
+            rows = database.execute(by_number, (asked.name, number)).fetchall()
     except sqlite3.DatabaseError:  # damaged, or of another schema: MLflow says what is wrong
         return None
-    return Version(asked.name, str(number), dict(rows).get(BUNDLE) or "") if rows else None
+    if not rows:
+        return None
+    tags = {key: value for _, key, value in rows}
+    return Version(asked.name, str(number), tags.get(BUNDLE, ""), rows[0][0])
 
 
 def _on_server(address: str, asked: _Asked) -> Version | None:
@@ -101,7 +115,7 @@ def _on_server(address: str, asked: _Asked) -> Version | None:
     except (OSError, ValueError, KeyError):
         return None
     tags = {tag["key"]: tag["value"] for tag in version.get("tags", [])}
-    return Version(asked.name, str(version["version"]), tags.get(BUNDLE, ""))
+    return Version(asked.name, str(version["version"]), tags.get(BUNDLE, ""), version["run_id"])
 
 
 def _credentials() -> dict[str, str]:
@@ -130,4 +144,4 @@ def _by_mlflow(uri: str, asked: _Asked, tracking_uri: str) -> Version:
             f"MLflow at {tracking_uri} did not give {uri}: {error}; `python -m pipeline models` "
             "lists what it has"
         ) from error
-    return Version(asked.name, str(version.version), version.tags.get(BUNDLE, ""))
+    return Version(asked.name, str(version.version), version.tags.get(BUNDLE, ""), version.run_id)

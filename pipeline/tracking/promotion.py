@@ -1,7 +1,7 @@
 """The champion: the registered model that a better one must beat by more than chance."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,25 +11,48 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from pipeline.errors import TrackingError
-from pipeline.tracking.runs import upsert
+from pipeline.errors import BundleError, PipelineError, TrackingError
+from pipeline.tracking.champions import appoint, champion
+from pipeline.tracking.lookup import BUNDLE, CHAMPION, MODEL
+from pipeline.tracking.origin import log_origin
+from pipeline.tracking.runs import logged_model, upsert
 from pipeline.tracking.store import FAILURES
+from pipeline.tracking.trained import Trained, read_trained
 
-MODEL = "video-classification"
-CHAMPION = "champion"
-Test = Callable[[np.ndarray], float]  # leads by group → how often chance brings as large a lead
 LEVEL = 0.05  # a champion is replaced if chance alone would do it less often
+VERDICT = "promotion.verdict"  # tag of a version
 _ANSWERS = "answers.json"
-_VERDICT = "promotion.verdict"
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What a model answered for each test clip: its group, and whether the model was correct."""
+    """What a model answered for each test clip: its group, and whether the model was correct.
+
+    `test_set` is the hash of the clips' contents.
+    """
 
     classes: tuple[str, ...]
     groups: Mapping[str, str]
     correct: Mapping[str, bool]
+    test_set: str = ""
+
+
+@dataclass(frozen=True)
+class Match:
+    """Two models' answers to the same question: the classes that both know, on the same clips.
+
+    `added` are classes that the challenger knows beside all of the champion's.
+    """
+
+    challenger: Answers
+    champion: Answers
+    added: tuple[str, ...] = ()
+    note: str = ""
+
+
+Test = Callable[[np.ndarray], float]  # leads by group → how often chance brings as large a lead
+# The address of a champion that was tested on other classes or clips → how both do on today's.
+Rematch = Callable[[str], Match]
 
 
 @dataclass(frozen=True)
@@ -42,35 +65,45 @@ class Promotion:
     verdict: str
 
 
+@dataclass(frozen=True)
+class Challenger:
+    """What the stages left of a model: the folders of train, evaluate and export, and answers.
+
+    `origin` are the files that it can be made from again.
+    """
+
+    train: Path
+    evaluation: Path
+    answers: Answers
+    bundle: Path | None = None
+    origin: Iterable[Path] = ()
+
+
 def promote(
-    model_dir: Path, evaluation_dir: Path, answers: Answers, *, tracking_uri: str, test: Test
+    challenger: Challenger, *, tracking_uri: str, test: Test, rematch: Rematch
 ) -> Promotion:
     """Register the model, once, and let it take the alias if it beats the present champion.
 
-    `test` tells a lead from chance.
+    `test` tells a lead from chance; `rematch` is asked where the champion was tested otherwise.
     """
-    run_id = upsert(model_dir, evaluation_dir, tracking_uri=tracking_uri)
+    folders = challenger.train, challenger.evaluation, challenger.bundle
+    run_id = upsert(*folders, tracking_uri=tracking_uri)
+    client = MlflowClient(tracking_uri, registry_uri=tracking_uri)
     try:
         if run_id is None:
             raise OSError("it did not take the model's run")
-        return _challenge(tracking_uri, model_dir.name, run_id, answers, test)
+        version = _register(client, run_id, challenger, read_trained(*folders))
+        present = champion(client)
+        promoted, reason = _compare(client, version, present, challenger.answers, test, rematch)
+        verdict = f"{challenger.train.name} (version {version.version}) {reason}"
+        if promoted:
+            appoint(client, version)
+        client.set_model_version_tag(MODEL, version.version, VERDICT, verdict)
     except FAILURES as error:
         raise TrackingError(
             f"MLflow at {tracking_uri} failed; promote again once it is back: {error}"
         ) from error
-
-
-def _challenge(
-    tracking_uri: str, model: str, run_id: str, answers: Answers, test: Test
-) -> Promotion:
-    client = MlflowClient(tracking_uri, registry_uri=tracking_uri)
-    challenger = _register(client, run_id, answers)
-    promoted, reason = _compare(client, challenger, _champion(client), answers, test)
-    verdict = f"{model} (version {challenger.version}) {reason}"
-    if promoted:
-        client.set_registered_model_alias(MODEL, CHAMPION, challenger.version)
-    client.set_model_version_tag(MODEL, challenger.version, _VERDICT, verdict)
-    return Promotion(model, str(challenger.version), promoted, verdict)
+    return Promotion(challenger.train.name, str(version.version), promoted, verdict)
 
 
 def leads_by_group(challenger: Answers, champion: Answers) -> np.ndarray:
@@ -85,61 +118,106 @@ def leads_by_group(challenger: Answers, champion: Answers) -> np.ndarray:
     return np.array([leads[group] for group in sorted(leads)])
 
 
-def _register(client: MlflowClient, run_id: str, answers: Answers) -> ModelVersion:
-    """The version of the run's model; made if there is none."""
+def _register(
+    client: MlflowClient, run_id: str, challenger: Challenger, trained: Trained
+) -> ModelVersion:
+    """The version of the run's bundle; made if there is none."""
     known = client.search_model_versions(f"name = '{MODEL}' and run_id = '{run_id}'")
-    if known:
-        return known[0]
+    for version in known:
+        if version.tags.get(BUNDLE, "") == trained.bundle_hash:
+            return version
     # First, so that no version is without them.
-    client.log_dict(run_id, _as_json(answers), _ANSWERS)
+    client.log_dict(run_id, _as_json(challenger.answers), _ANSWERS)
+    log_origin(client, run_id, challenger.origin)
     try:
         client.create_registered_model(MODEL)
     except MlflowException:
         client.get_registered_model(MODEL)  # there already, or MLflow says what is wrong
-    (output,) = client.get_run(run_id).outputs.model_outputs
-    model = client.get_logged_model(output.model_id)
+    model = logged_model(client, client.get_run(run_id), trained.bundle_hash)
+    if model is None:
+        raise MlflowException(f"the run {run_id} has lost its model")
+    tags = {BUNDLE: trained.bundle_hash} if trained.bundle else None
     return client.create_model_version(
-        MODEL, model.artifact_location, run_id, model_id=model.model_id
+        MODEL, model.artifact_location, run_id, model_id=model.model_id, tags=tags
     )
-
-
-def _champion(client: MlflowClient) -> ModelVersion | None:
-    alias = client.get_registered_model(MODEL).aliases.get(CHAMPION)
-    return client.get_model_version(MODEL, alias) if alias else None
 
 
 def _compare(
     client: MlflowClient,
     challenger: ModelVersion,
-    champion: ModelVersion | None,
+    present: ModelVersion | None,
     answers: Answers,
     test: Test,
+    rematch: Rematch,
 ) -> tuple[bool, str]:
     """Whether the challenger is to be promoted, and what is to be said of it."""
-    if champion is None:
+    if present is None:
         return True, "is the first champion"
-    if champion.version == challenger.version:
+    if present.version == challenger.version:
         return False, "is the champion already"
-    other = _answers_of(client, champion)
-    shared = answers.correct.keys() & other.correct.keys()
-    if answers.classes != other.classes or not shared:
+    named = f"the champion (version {present.version})"
+    if present.run_id == challenger.run_id:
+        return True, f"replaces {named}: it is the same network, exported again"
+    try:
+        match = _match(client, present, answers, rematch)
+    except PipelineError as error:
         return False, (
-            f"cannot be compared with the champion (version {champion.version}): they were tested "
-            f"on other classes or clips; remove the alias {CHAMPION} in MLflow to start over"
+            f"cannot be compared with {named}: {error}; remove the alias {CHAMPION} in MLflow to "
+            "start over"
         )
-    scores = (sum(each.correct[clip] for clip in shared) for each in (answers, other))
-    p = test(leads_by_group(answers, other))
+    return _judge(match, named, test)
+
+
+def _match(
+    client: MlflowClient, present: ModelVersion, answers: Answers, rematch: Rematch
+) -> Match:
+    """The answers that were stored, where both were tested alike, else those of a new test."""
+    stored = _answers_of(client, present)
+    if (stored.classes, stored.groups, stored.test_set) == (
+        answers.classes,
+        answers.groups,
+        answers.test_set,
+    ):
+        return Match(answers, stored)
+    try:
+        return rematch(f"models:/{MODEL}/{present.version}")
+    except BundleError:
+        # Registered without a bundle: what it answered in its time is all that there is.
+        if answers.classes == stored.classes and answers.correct.keys() & stored.correct.keys():
+            return Match(answers, stored)
+        raise
+
+
+def _judge(match: Match, named: str, test: Test) -> tuple[bool, str]:
+    leads = leads_by_group(match.challenger, match.champion)
+    p = test(leads)
+    scores = _scores(match)
+    if match.added and p >= LEVEL:
+        p = test(-leads)
+        worse = p < LEVEL
+        return not worse, (
+            f"knows {', '.join(match.added)} beside all classes of {named}, and on these it is "
+            f"{'worse' if worse else 'not worse'} by more than chance: {scores} (p = {p:.3f}, "
+            f"over groups){match.note}"
+        )
     better = p < LEVEL
     return better, (
-        f"{'beats' if better else 'does not beat'} the champion (version {champion.version}) by "
-        f"more than chance: {' against '.join(map(str, scores))} of {len(shared)} test clips "
-        f"correct (p = {p:.3f}, over groups)"
+        f"{'beats' if better else 'does not beat'} {named} by more than chance: {scores} "
+        f"(p = {p:.3f}, over groups){match.note}"
     )
+
+
+def _scores(match: Match) -> str:
+    shared = match.challenger.correct.keys() & match.champion.correct.keys()
+    counts = [
+        sum(each.correct[clip] for clip in shared) for each in (match.challenger, match.champion)
+    ]
+    return f"{' against '.join(map(str, counts))} of {len(shared)} test clips correct"
 
 
 def _as_json(answers: Answers) -> dict[str, object]:
     clips = {clip: [answers.groups[clip], correct] for clip, correct in answers.correct.items()}
-    return {"classes": list(answers.classes), "clips": clips}
+    return {"classes": list(answers.classes), "clips": clips, "test_set": answers.test_set}
 
 
 def _answers_of(client: MlflowClient, version: ModelVersion) -> Answers:
@@ -151,4 +229,5 @@ def _answers_of(client: MlflowClient, version: ModelVersion) -> Answers:
         tuple(document["classes"]),
         {clip: group for clip, (group, _) in clips.items()},
         {clip: correct for clip, (_, correct) in clips.items()},
+        document.get("test_set", ""),
     )

@@ -5,10 +5,8 @@ from shutil import rmtree
 from tempfile import mkdtemp
 
 from pipeline.errors import BundleError, TrackingError
-from pipeline.files import files_hash
-from pipeline.tracking.lookup import find_version
-
-BUNDLE_FOLDER = "data/bundle"  # within a registered model
+from pipeline.tracking.lookup import BUNDLE_FOLDER, ORIGIN, find_version
+from pipeline.tracking.trained import bundle_hash
 
 
 def fetch(uri: str, folder: Path, *, tracking_uri: str) -> Path:
@@ -38,6 +36,22 @@ def fetch_bundle(uri: str, folder: Path, *, tracking_uri: str) -> Path:
     return bundle
 
 
+def fetch_origin(uri: str, folder: Path, *, tracking_uri: str) -> Path:
+    """Download what the version was made from to `folder`; the folder of params.yaml and the rest.
+
+    Raises a BundleError where the version was registered without it.
+    """
+    version = find_version(uri, tracking_uri=tracking_uri)
+    try:
+        _download(f"runs:/{version.run_id}/{ORIGIN}", folder, tracking_uri)
+    except TrackingError as error:
+        raise BundleError(
+            f"{uri} does not say what it was made from: {error}; it was registered by an earlier "
+            "release"
+        ) from error
+    return folder / ORIGIN
+
+
 def _take_bundle(uri: str, expected: str, bundle: Path, tracking_uri: str) -> None:
     """Download the bundle to the folder `bundle`, whole or not at all."""
     bundle.parent.mkdir(parents=True, exist_ok=True)
@@ -45,7 +59,7 @@ def _take_bundle(uri: str, expected: str, bundle: Path, tracking_uri: str) -> No
     try:
         _download(f"{uri}/{BUNDLE_FOLDER}", aside, tracking_uri)
         (found,) = {path.parent for path in aside.rglob("card.json")} or {aside}
-        if files_hash(path for path in found.iterdir() if path.is_file()) != expected:
+        if bundle_hash(found) != expected:
             raise BundleError(
                 f"the files of {uri} are not those that were registered; promote a model again"
             )

@@ -30,6 +30,8 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types import Schema, TensorSpec
 
 from pipeline.files import content_hash
+from pipeline.tracking.lookup import BUNDLE
+from pipeline.tracking.pyfunc import save_bundle
 from pipeline.tracking.store import FAILURES, connect, create_run, epochs_of, runs_of
 from pipeline.tracking.trained import (
     FINGERPRINT,
@@ -55,9 +57,15 @@ def is_tracked(trained: Trained, tracking_uri: str) -> bool:
     return bool(client.search_runs([experiment], complete, max_results=1))
 
 
-def upsert(model_dir: Path, evaluation_dir: Path | None, *, tracking_uri: str) -> str | None:
+def upsert(
+    model_dir: Path,
+    evaluation_dir: Path | None,
+    bundle_dir: Path | None = None,
+    *,
+    tracking_uri: str,
+) -> str | None:
     """Make or complete the model's run; its id, or None (and a warning) if MLflow is away."""
-    trained = read_trained(model_dir, evaluation_dir)
+    trained = read_trained(model_dir, evaluation_dir, bundle_dir)
     try:
         client, experiment = connect(tracking_uri, experiment_of(trained.record))
         run = _find(client, experiment, trained) or create_run(
@@ -143,32 +151,53 @@ def _changed_scalars(run: Run, trained: Trained) -> list[Metric]:
 
 
 def _log_model(client: MlflowClient, run: Run, trained: Trained) -> None:
-    """Log the Keras model; step by step, so that one whose upload broke off is completed."""
+    """Log the bundle, or the Keras model where there is none.
+
+    Step by step, so that one whose upload broke off is completed.
+    """
     run_id, experiment = run.info.run_id, run.info.experiment_id
-    logged = client.search_logged_models([experiment], f"source_run_id = '{run_id}'")
     name = re.sub(r"[/:.%\"']", "_", trained.record["model"])
-    model = logged[0] if logged else client.create_logged_model(experiment, name, run_id)
+    tags = {BUNDLE: trained.bundle_hash} if trained.bundle else None
+    model = logged_model(client, run, trained.bundle_hash) or client.create_logged_model(
+        experiment, name, run_id, tags=tags
+    )
     if model.status != LoggedModelStatus.READY:
-        _upload(client, model, run_id, trained.model)
+        _upload(client, model, run_id, trained)
         client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
     known = run.outputs.model_outputs if run.outputs else []
     if model.model_id not in {output.model_id for output in known}:
         client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
 
 
-def _upload(client: MlflowClient, model: LoggedModel, run_id: str, file: Path) -> None:
+def logged_model(client: MlflowClient, run: Run, bundle: str) -> LoggedModel | None:
+    """The run's model with the bundle of this hash; for an empty hash, the Keras model."""
+    of_run = f"source_run_id = '{run.info.run_id}'"
+    models = client.search_logged_models([run.info.experiment_id], of_run)
+    return next((model for model in models if model.tags.get(BUNDLE, "") == bundle), None)
+
+
+def _upload(client: MlflowClient, model: LoggedModel, run_id: str, trained: Trained) -> None:
     ids = {"run_id": run_id, "model_id": model.model_id, "model_uuid": model.model_id}
-    network = _load(file)
+    mlflow_model = Model(artifact_path=model.artifact_location, **ids)
     with TemporaryDirectory() as folder:
-        mlflow.keras.save_model(
-            network,
-            f"{folder}/model",
-            mlflow_model=Model(artifact_path=model.artifact_location, **ids),
-            signature=_signature(network),
-            # Given, because MLflow would load the model in another process to find them out.
-            pip_requirements=_requirements(),
-        )
-        client.log_model_artifacts(model.model_id, f"{folder}/model")
+        path = Path(folder, "model")
+        if trained.bundle:
+            save_bundle(trained.bundle, path, mlflow_model)
+        else:
+            _save_keras(trained.model, path, mlflow_model)
+        client.log_model_artifacts(model.model_id, str(path))
+
+
+def _save_keras(file: Path, path: Path, mlflow_model: Model) -> None:
+    network = _load(file)
+    mlflow.keras.save_model(
+        network,
+        str(path),
+        mlflow_model=mlflow_model,
+        signature=_signature(network),
+        # Given, because MLflow would load the model in another process to find them out.
+        pip_requirements=_requirements(),
+    )
 
 
 def _requirements() -> list[str]:

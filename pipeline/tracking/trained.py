@@ -10,7 +10,7 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
-from pipeline.files import files_hash
+from pipeline.files import content_hash, files_hash
 
 KEY = "pipeline.key"
 FINGERPRINT = "pipeline.fingerprint"
@@ -40,6 +40,7 @@ class Trained:
     tests: Mapping[str, float]
     model: Path
     figures: tuple[Path, ...]
+    bundle: Path | None
     fingerprint: str
 
     @property
@@ -59,6 +60,11 @@ class Trained:
         costs = {name: value for name, value in self.record.items() if name not in made}
         return dict(_numbers(costs)) | dict(self.tests)
 
+    @property
+    def bundle_hash(self) -> str:
+        """Hash of the bundle's files; empty where there is none."""
+        return bundle_hash(self.bundle) if self.bundle else ""
+
     def elapsed(self) -> dict[int, int]:
         """Milliseconds from the start of training to the end of each epoch."""
         return {
@@ -68,19 +74,40 @@ class Trained:
         }
 
 
-def read_trained(model_dir: Path, evaluation_dir: Path | None) -> Trained:
-    """Read both folders (an unfinished evaluation counts as none); OSError if untrained."""
+def read_trained(
+    model_dir: Path, evaluation_dir: Path | None, bundle_dir: Path | None = None
+) -> Trained:
+    """Read the folders (an unfinished evaluation counts as none); OSError if untrained."""
     tests = sorted(evaluation_dir.glob("metrics.json")) if evaluation_dir else []
     figures = sorted(evaluation_dir.glob("*.png")) if evaluation_dir and tests else []
     files = [model_dir / name for name in ("model.keras", "record.json", "history.csv")]
+    bundle = bundle_dir if bundle_dir and _is_bundle_of(model_dir, bundle_dir) else None
     return Trained(
         record=json.loads((model_dir / "record.json").read_text(encoding="utf-8")),
         history=_history(model_dir / "history.csv"),
         tests={name: value for path in tests for name, value in _tests(path).items()},
         model=model_dir / "model.keras",
         figures=tuple(figures),
-        fingerprint=files_hash(files + tests + figures),
+        bundle=bundle,
+        fingerprint=files_hash(files + tests + figures + (bundle_files(bundle) if bundle else [])),
     )
+
+
+def bundle_files(bundle: Path) -> list[Path]:
+    """The files of a bundle, which has no folders."""
+    return sorted(path for path in bundle.iterdir() if path.is_file())
+
+
+def bundle_hash(bundle: Path) -> str:
+    """Hash of a bundle's files."""
+    return files_hash(bundle_files(bundle))
+
+
+def _is_bundle_of(model_dir: Path, bundle: Path) -> bool:
+    """Whether the bundle is complete, and was exported since the model was trained."""
+    ours, theirs = model_dir / "model.keras", bundle / "model.keras"
+    complete = (bundle / "card.json").is_file() and theirs.is_file()
+    return complete and content_hash(ours) == content_hash(theirs)
 
 
 def experiment_of(record: Mapping[str, Any]) -> str:

@@ -84,6 +84,16 @@ def write_trained(
     return train, evaluate
 
 
+def write_bundle(train: Path, content: str = "a network") -> Path:
+    """data/export/NAME of a trained model, as far as the registry looks into it."""
+    folder = train.parents[1] / "export" / train.name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "card.json").write_text("{}")
+    (folder / "float32.tflite").write_text(content)
+    shutil.copy(train / "model.keras", folder)
+    return folder
+
+
 def make_metrics(video_accuracy: float) -> dict[str, object]:
     return {
         "clip_accuracy": video_accuracy - 0.03,

@@ -30,7 +30,7 @@ def registry(store: str) -> str:
     client = MlflowClient(store, registry_uri=store)
     client.create_registered_model("clips")
     for _ in range(2):
-        client.create_model_version("clips", "file:///nowhere")
+        client.create_model_version("clips", "file:///nowhere", "a1")
     client.set_model_version_tag("clips", "2", BUNDLE, "b5")
     client.set_registered_model_alias("clips", "champion", "2")
     return store
@@ -50,7 +50,8 @@ class Registry(BaseHTTPRequestHandler):
         if not allowed or known.get(address.path) != asked:
             self.send_error(404 if allowed else 401)
             return
-        version = {"name": "clips", "version": "2", "tags": [{"key": BUNDLE, "value": "b5"}]}
+        tags = [{"key": BUNDLE, "value": "b5"}]
+        version = {"name": "clips", "version": "2", "run_id": "a1", "tags": tags}
         self.send_response(200)
         self.end_headers()
         self.wfile.write(json.dumps({"model_version": version}).encode())
@@ -79,13 +80,13 @@ def tracking_uri(request: pytest.FixtureRequest) -> str:
 
 @pytest.mark.parametrize("uri", [ALIAS, NUMBER])
 def test_a_version_is_found_without_mlflow(tracking_uri: str, uri: str) -> None:
-    assert find_version(uri, tracking_uri=tracking_uri) == Version("clips", "2", "b5")
+    assert find_version(uri, tracking_uri=tracking_uri) == Version("clips", "2", "b5", "a1")
     command = [sys.executable, "-c", LOOKS_UP, uri, tracking_uri]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "2\n"
 
 
 def test_a_version_without_a_bundle_says_so(registry: str) -> None:
-    assert find_version("models:/clips/1", tracking_uri=registry) == Version("clips", "1", "")
+    assert find_version("models:/clips/1", tracking_uri=registry) == Version("clips", "1", "", "a1")
 
 
 def test_one_that_is_not_there_is_an_error_that_names_it(registry: str) -> None:

@@ -1,39 +1,51 @@
 """Who becomes champion, against a real registry in a SQLite store."""
 
-import json
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import mlflow
-import numpy as np
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from pipeline.commands.promote import run
-from pipeline.errors import TrackingError
-from pipeline.evaluation.predictions import Predictions, write_predictions
+from pipeline.errors import BundleError, TrackingError
 from pipeline.evaluation.statistics import paired_permutation_test
-from pipeline.params import load_params
-from pipeline.tracking.promotion import CHAMPION, MODEL, Answers, Promotion, leads_by_group, promote
+from pipeline.tracking.lookup import CHAMPION, MODEL
+from pipeline.tracking.promotion import (
+    Answers,
+    Challenger,
+    Match,
+    Promotion,
+    Rematch,
+    leads_by_group,
+    promote,
+)
+from tests.tracking.conftest import write_bundle
 
-ROOT = Path(__file__).parents[2]
 GROUPS = 20
 CLIPS = 3  # of each group
 TEST = partial(paired_permutation_test, alternative="greater")
 Challenge = Callable[..., Promotion]
 
 
-def answers(wrong: Iterable[int] = (), *, groups: int = GROUPS, classes: str = "AB") -> Answers:
+def no_rematch(uri: str) -> Match:
+    """As the champion's version has no bundle."""
+    raise BundleError(f"{uri} holds no bundle")
+
+
+def answers(
+    wrong: Iterable[int] = (), *, groups: int = GROUPS, classes: str = "AB", test_set: str = ""
+) -> Answers:
     """Of a model that fails on every clip of the groups numbered `wrong`."""
     clips = {f"A/g{group:02}_c{clip}": group for group in range(groups) for clip in range(CLIPS)}
     return Answers(
         tuple(classes),
         {clip: f"g{group:02}" for clip, group in clips.items()},
         {clip: group not in set(wrong) for clip, group in clips.items()},
+        test_set,
     )
 
 
@@ -41,8 +53,13 @@ def answers(wrong: Iterable[int] = (), *, groups: int = GROUPS, classes: str = "
 def challenge(trained: Callable[..., tuple[Path, Path]], store: str) -> Challenge:
     """Train (not really) and promote a model with these answers."""
 
-    def run(name: str, *wrong: int, **changes: Any) -> Promotion:
-        return promote(*trained(name), answers(wrong, **changes), tracking_uri=store, test=TEST)
+    def run(
+        name: str, *wrong: int, rematch: Rematch = no_rematch, export: str = "", **changes: Any
+    ) -> Promotion:
+        train, evaluation = trained(name)
+        bundle = write_bundle(train, export) if export else None
+        challenger = Challenger(train, evaluation, answers(wrong, **changes), bundle)
+        return promote(challenger, tracking_uri=store, test=TEST, rematch=rematch)
 
     return run
 
@@ -124,12 +141,78 @@ def test_models_are_compared_on_the_clips_that_both_were_tested_on(challenge: Ch
     assert "60 against 36 of 60 test clips correct" in promotion.verdict
 
 
-def test_models_of_other_classes_are_not_compared(challenge: Challenge, store: str) -> None:
+def test_models_of_other_classes_are_not_compared_without_a_bundle(
+    challenge: Challenge, store: str
+) -> None:
     challenge("csn-rgb", *range(8))
     promotion = challenge("r2plus1d-rgb", classes="AC")
     assert not promotion.promoted
-    assert "tested on other classes or clips; remove the alias" in promotion.verdict
+    assert "cannot be compared with the champion (version 1)" in promotion.verdict
+    assert "models:/video-classification/1 holds no bundle; remove the alias" in promotion.verdict
     assert champion(store).version == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"classes": "AC"}, {"groups": GROUPS + 1}, {"test_set": "other contents"}],
+    ids=["other classes", "other clips", "other contents"],
+)
+def test_on_another_test_set_the_champion_answers_again(
+    challenge: Challenge, changes: dict[str, Any]
+) -> None:
+    asked = []
+
+    def rematch(uri: str) -> Match:
+        asked.append(uri)
+        return Match(answers(), answers(range(9)), note="; evaluated again")
+
+    challenge("csn-rgb")
+    promotion = challenge("r2plus1d-rgb", *range(20), rematch=rematch, **changes)
+    assert asked == ["models:/video-classification/1"]
+    assert promotion.promoted
+    assert promotion.verdict.endswith("over groups); evaluated again")
+    assert "60 against 33 of 60 test clips correct" in promotion.verdict
+
+
+def test_on_the_same_test_set_nothing_is_evaluated_again(challenge: Challenge) -> None:
+    challenge("csn-rgb", *range(8))
+    assert challenge("r2plus1d-rgb", 19).promoted
+
+
+@pytest.mark.parametrize(
+    ("challenger", "other", "promoted", "said"),
+    [
+        pytest.param((), (7,), True, "it is not worse", id="about as good"),
+        pytest.param((7, 8), (7,), True, "it is not worse", id="worse by what chance may bring"),
+        pytest.param(range(9), (), False, "it is worse", id="worse"),
+        pytest.param((), range(9), True, "beats the champion", id="better"),
+    ],
+)
+def test_a_model_of_more_classes_need_only_not_be_worse_on_the_others(
+    challenge: Challenge,
+    store: str,
+    challenger: Iterable[int],
+    other: Iterable[int],
+    promoted: bool,
+    said: str,
+) -> None:
+    match = Match(answers(challenger), answers(other), added=("C", "D"))
+    challenge("csn-rgb")
+    promotion = challenge("r2plus1d-rgb", classes="ABCD", rematch=lambda uri: match)
+    assert promotion.promoted is promoted
+    assert said in promotion.verdict
+    assert champion(store).version == (2 if promoted else 1)
+
+
+def test_the_champion_exported_again_replaces_itself(challenge: Challenge, store: str) -> None:
+    challenge("csn-rgb")
+    for number, export in enumerate(("first", "second"), start=2):
+        promotion = challenge("csn-rgb", export=export)
+        assert promotion.promoted
+        assert "the same network, exported again" in promotion.verdict
+        assert champion(store).version == number
+    assert challenge("csn-rgb", export="second").verdict.endswith("is the champion already")
+    assert len(versions(store)) == 3
 
 
 def test_an_absent_server_is_an_error_that_says_what_to_do(
@@ -137,32 +220,15 @@ def test_an_absent_server_is_an_error_that_says_what_to_do(
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(TrackingError, match="promote again once it is back"):
-        promote(*trained(), answers(), tracking_uri="http://127.0.0.1:9", test=TEST)
+        promote(
+            Challenger(*trained(), answers()),
+            tracking_uri="http://127.0.0.1:9",
+            test=TEST,
+            rematch=no_rematch,
+        )
 
 
 def test_leads_are_by_group_over_the_clips_that_both_judged() -> None:
     fewer = answers(range(2), groups=3)
     assert leads_by_group(answers(), fewer).tolist() == [CLIPS, CLIPS, 0]
     assert leads_by_group(fewer, answers()).tolist() == [-CLIPS, -CLIPS, 0]
-
-
-def test_the_challenger_is_the_best_on_validation_whatever_it_does_on_test(
-    tmp_path: Path, trained: Callable[..., tuple[Path, Path]], store: str, monkeypatch: Any
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
-    for name, validation, right in (("csn-rgb", 0.8, False), ("r2plus1d-rgb", 0.7, True)):
-        _, evaluated = trained(name, validation_accuracy=validation, validation_loss=1.0)
-        write_predictions(evaluated / "predictions.parquet", predictions(right=right))
-    models = dict.fromkeys(["r2plus1d-rgb", "csn-rgb"])
-    run(load_params(ROOT / "params.yaml").model_copy(update={"models": models}))
-    written = json.loads(Path("results/promotion.json").read_text())
-    assert written["verdict"] == "csn-rgb (version 1) is the first champion"
-    assert [version.version for version in versions(store)] == [1]
-
-
-def predictions(*, right: bool) -> Predictions:
-    """Of two clips of class A, all right or all wrong."""
-    clips, groups = np.array(["A/1", "A/2"]), np.array(["g1", "g2"])
-    probabilities = np.array([[right, not right]] * 2, np.float32)
-    return Predictions(("A", "B"), clips, groups, np.zeros(2, np.int64), probabilities)

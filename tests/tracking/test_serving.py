@@ -1,6 +1,8 @@
 """The champion, served by `mlflow models serve` where this repository is not."""
 
+import base64
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,34 +15,34 @@ import numpy as np
 import pytest
 import requests
 
-from pipeline.models import build
-from pipeline.tracking.promotion import CHAMPION, MODEL, Answers, promote
+from pipeline.inference.classifier import Classifier, classify_video
+from pipeline.tracking.lookup import CHAMPION_URI
+from pipeline.tracking.promotion import Answers, Challenger, promote
 
 START = 240  # seconds; fifteen on an idle machine
-SHAPE = (4, 32, 32, 3)
 
 pytestmark = pytest.mark.slow
 Write = Callable[..., tuple[Path, Path]]
 
 
 @pytest.fixture
-def network(trained: Write, store: str):
-    """A network that MLflow holds as the champion."""
-    network = build("csn", input_shape=SHAPE, classes=3)
+def champion(bundles: Path, trained: Write, store: str) -> Path:
+    """The bundle that MLflow holds as the champion."""
     train, evaluate = trained()
-    network.save(train / "model.keras")
+    bundle = shutil.copytree(bundles / "rgb", train.parents[1] / "bundle")
+    shutil.copy(train / "model.keras", bundle)
     answers = Answers(("A", "B", "C"), {"A/one": "A/one"}, {"A/one": True})
-    promote(train, evaluate, answers, tracking_uri=store, test=lambda leads: 0.0)
-    return network
+    challenger = Challenger(train, evaluate, answers, bundle)
+    promote(challenger, tracking_uri=store, test=None, rematch=None)
+    return bundle
 
 
 @pytest.fixture
-def address(network, store: str, tmp_path: Path) -> Iterator[str]:
+def address(champion: Path, store: str, tmp_path: Path) -> Iterator[str]:
     """Where the champion is served."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    uri = f"models:/{MODEL}@{CHAMPION}"
-    command = ["mlflow", "models", "serve", "-m", uri, "--env-manager", "local"]
+    command = ["mlflow", "models", "serve", "-m", CHAMPION_URI, "--env-manager", "local"]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {name: text for name, text in os.environ.items() if name != "PYTHONPATH"}
     served = subprocess.Popen(
@@ -61,14 +63,24 @@ def answers(address: str) -> bool:
         return False
 
 
-def test_the_champion_answers_a_window_as_keras_does(network, address):
+def test_the_champion_answers_videos_as_classify_does(
+    champion: Path, address: str, film: Callable[..., Path], tmp_path: Path
+):
     deadline = time.monotonic() + START
     while not answers(address):
         assert time.monotonic() < deadline, f"no answer within {START} s"
         time.sleep(0.5)
-    window = np.random.default_rng(0).uniform(0, 255, (1, *SHAPE)).astype(np.float32)
-    request = {"inputs": window.tolist()}
+    video = film(tmp_path / "clip.avi", frames=40)
+    rows = [
+        {"video": base64.b64encode(video.read_bytes()).decode()},
+        {"path": str(video)},
+        {"path": "nowhere.avi"},
+    ]
+    request = {"dataframe_records": rows}
     answer = requests.post(f"{address}/invocations", json=request, timeout=60)
     assert answer.ok, answer.text
-    (probabilities,) = answer.json()["predictions"]
-    np.testing.assert_allclose(probabilities, network.predict_on_batch(window)[0], atol=1e-5)
+    by_content, by_path, bad = answer.json()["predictions"]
+    expected = classify_video(Classifier.load([champion]), video).whole.probabilities
+    for found in (by_content, by_path):
+        np.testing.assert_allclose(list(found["probabilities"].values()), expected, atol=1e-6)
+    assert "nowhere.avi" in bad["error"]
