@@ -276,6 +276,20 @@ def promote() -> None:
 
 
 @app.command(rich_help_panel=_COMMANDS)
+def rollback() -> None:
+    """Give the alias champion back to the champion before the present one."""
+    _run("commands.rollback")
+
+
+@app.command(rich_help_panel=_COMMANDS)
+def models(
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON document per line")] = False,
+) -> None:
+    """List the registered versions: what made them, where they stand, how they did."""
+    _run("commands.models", as_json=as_json)
+
+
+@app.command(rich_help_panel=_COMMANDS)
 def dependencies() -> None:
     """Rewrite the code that each stage of dvc.yaml depends on, from the imports."""
     _run("commands.dependencies")
