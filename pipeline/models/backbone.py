@@ -8,6 +8,7 @@ import keras
 from keras import layers, ops
 
 from pipeline.errors import ParamsError
+from pipeline.models.applications import application, applications
 from pipeline.models.layers import classifier, lstm_over_frames, rescaled_input, with_change
 from pipeline.models.squeezenet import holds_squeezenet, squeezenet
 
@@ -29,9 +30,10 @@ def pretrained_lstm(
 ) -> keras.Model:
     """A network pretrained on ImageNet on each frame, beside `cnn` on its change; then an LSTM.
 
-    `backbone` is `mobilenet`, whose weights Keras downloads (Howard et al. 2017; width 0.25), or a
-    file of these or of SqueezeNet's, without top. It stays frozen unless `fine_tune`. Raises a
-    ParamsError for weights that do not fit.
+    `backbone` is `mobilenet`, whose weights Keras downloads (Howard et al. 2017; width 0.25), any
+    network of keras.applications by its name in small letters, or a file of MobileNet's or
+    SqueezeNet's weights, without top. It stays frozen unless `fine_tune`. Raises a ParamsError for
+    weights that do not fit.
     """
     inputs, x = rescaled_input(input_shape, stream)
 
@@ -45,9 +47,10 @@ def pretrained_lstm(
 
 
 def _pretrained(frames: Any, backbone: str, fine_tune: bool) -> keras.Model:
-    if backbone != MOBILENET and not Path(backbone).is_file():
+    if backbone not in (MOBILENET, *applications()) and not Path(backbone).is_file():
         raise ParamsError(
-            f"backbone is {backbone!r}; it must be scratch, {MOBILENET} or a file of weights"
+            f"backbone is {backbone!r}; it must be scratch, a file of weights or one of "
+            f"{', '.join(applications())}"
         )
     try:
         network = _with_weights(frames, backbone)
@@ -63,6 +66,8 @@ def _pretrained(frames: Any, backbone: str, fine_tune: bool) -> keras.Model:
 
 
 def _with_weights(frames: Any, backbone: str) -> keras.Model:
+    if backbone != MOBILENET and backbone in applications():
+        return application(frames, backbone)
     if backbone != MOBILENET and holds_squeezenet(Path(backbone)):
         return squeezenet(frames, Path(backbone))
     return keras.applications.MobileNet(

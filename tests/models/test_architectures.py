@@ -135,7 +135,10 @@ def test_a_backbone_is_trained_along_if_asked(tmp_path):
 
 def test_a_backbone_that_is_not_a_weight_file_is_an_error(tmp_path):
     (tmp_path / "text.h5").write_text("not weights")
-    for name, said in (("mobilnet", "or a file"), (str(tmp_path / "text.h5"), "does not hold")):
+    for name, said in (
+        ("mobilnet", "a file of weights or one of"),
+        (str(tmp_path / "text.h5"), "does not hold"),
+    ):
         with pytest.raises(ParamsError, match=said):
             build("vgg_lstm", input_shape=(4, 32, 32, 3), classes=3, backbone=name)
 
