@@ -5,16 +5,20 @@ from __future__ import annotations
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from pipeline.errors import BundleError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     import keras
-    import numpy as np
     from numpy.typing import NDArray
 
     Windows = NDArray[np.float32]
@@ -25,27 +29,42 @@ FILES = {
     "int8": "int8.tflite",
     "onnx": "model.onnx",
 }
+INPUT = "window"
+_RANGES = "ranges.npy"
 
 
-def convert(model: Path, folder: Path, calibration: Windows) -> None:
-    """Write all FILES of a .keras file into `folder`; int8 takes its ranges from `calibration`.
+@contextmanager
+def conversion(model: Path, folder: Path, ranges: Windows) -> Iterator[Callable[[str], Path]]:
+    """Write all FILES of a .keras file into `folder`, in another process, one after another.
 
-    In a process of its own, since converters end by a signal where others raise an error. Raises a
-    BundleError that names the form.
+    Gives a function that waits for a form and tells its file; it raises a BundleError that names
+    the form. int8 takes the ranges of its integers from the windows `ranges`. In a process of its
+    own, since converters end by a signal where others raise an error.
     """
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context, initializer=_quiet) as pool:
+    with (
+        TemporaryDirectory() as scratch,
+        ProcessPoolExecutor(1, mp_context=context, initializer=_quiet) as pool,
+    ):
+        np.save(Path(scratch, _RANGES), ranges)
         made = {
-            form: pool.submit(_write, form, model, folder / file, calibration)
+            form: pool.submit(_write, form, model, folder / file, Path(scratch))
             for form, file in FILES.items()
         }
-        for form, future in made.items():
+
+        def wait_for(form: str) -> Path:
             try:
-                future.result()
+                made[form].result()
             except BrokenProcessPool as error:
                 raise BundleError(_failure(model, form, "the converter crashed")) from error
             except Exception as error:
                 raise BundleError(_failure(model, form, str(error))) from error
+            return folder / FILES[form]
+
+        try:
+            yield wait_for
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _failure(model: Path, form: str, reason: str) -> str:
@@ -56,24 +75,54 @@ def _failure(model: Path, form: str, reason: str) -> str:
 
 
 def _quiet() -> None:
-    """TensorFlow's interpreter, which its own converter uses, asks for another to be used."""
+    """TensorFlow's converter uses an interpreter that warns of its own end."""
     import warnings
 
     warnings.simplefilter("ignore")
 
 
-def _write(form: str, model: Path, target: Path, calibration: Windows) -> None:
-    network = _deployed(model)
+def _write(form: str, model: Path, target: Path, scratch: Path) -> None:
     if form == "onnx":
+        network = _deployed(model)
         network.export(target, format="onnx", input_signature=_signature(network), verbose=False)
-        return
-    network.export(
-        target,
-        format="litert",
+    else:
+        target.write_bytes(_litert(form, model, scratch))
+
+
+def _litert(form: str, model: Path, scratch: Path) -> bytes:
+    import tensorflow as tf
+
+    from pipeline.inference.compact import compact
+
+    converter = tf.lite.TFLiteConverter.from_saved_model(_saved_model(model, scratch))
+    # Never operations that LiteRT alone does not have.
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    if form != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if form == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if form == "int8":
+        ranges = np.load(scratch / _RANGES)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.representative_dataset = lambda: ({INPUT: each[None]} for each in ranges)
+    return compact(converter.convert())
+
+
+@cache
+def _saved_model(model: Path, scratch: Path) -> str:
+    """A folder in TensorFlow's own format, which the converter to LiteRT reads."""
+    import keras
+
+    network = _deployed(model)
+    archive = keras.export.ExportArchive()
+    archive.track(network)
+    archive.add_endpoint(
+        "serve",
+        lambda window: network(window, training=False),
         input_signature=_signature(network),
-        verbose=False,
-        **_settings(form, calibration),
     )
+    archive.write_out(scratch / "saved_model", verbose=False)
+    return str(scratch / "saved_model")
 
 
 @cache
@@ -86,26 +135,7 @@ def _deployed(model: Path) -> keras.Model:
 
 
 def _signature(network: keras.Model) -> list[Any]:
-    """One window at a time: with a batch of any size, LiteRT would have no shapes to plan by."""
+    """One window at a time: LiteRT plans ahead only for shapes that it knows."""
     import tensorflow as tf
 
-    return [tf.TensorSpec((1, *network.input_shape[1:]), name=network.input.name)]
-
-
-def _settings(form: str, calibration: Windows) -> dict[str, Any]:
-    """What the converter is told: never operations that LiteRT alone does not have."""
-    import tensorflow as tf
-
-    plain = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}
-    optimized = {"optimizations": [tf.lite.Optimize.DEFAULT]}
-    if form == "float16":
-        return {"target_spec": plain | {"supported_types": [tf.float16]}, **optimized}
-    if form == "int8":
-        integers = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]}
-        windows = [{"window": window[None]} for window in calibration]
-        return {
-            "target_spec": integers,
-            "representative_dataset": lambda: iter(windows),
-            **optimized,
-        }
-    return {"target_spec": plain}
+    return [tf.TensorSpec((1, *network.input_shape[1:]), name=INPUT)]

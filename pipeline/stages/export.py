@@ -16,7 +16,7 @@ from pipeline.errors import BundleError
 from pipeline.files import code_hash, json_hash, link, progress_bar
 from pipeline.inference.calibration import conformal_thresholds, fit_temperature
 from pipeline.inference.card import SCHEMA, Calibration, Card, Form, Rejection, Sampling
-from pipeline.inference.convert import FILES, convert
+from pipeline.inference.convert import FILES, conversion
 from pipeline.inference.forms import (
     KERAS,
     clip_means,
@@ -51,9 +51,11 @@ def run(params: Params, model: str) -> None:
         raise BundleError(f"{trained} does not exist; run `dvc repro train@{model}`")
     with _whole_folder(EXPORT / model) as folder:
         link(trained, folder / trained.name)
-        convert(trained, folder, _training_windows(batches))
+        with conversion(trained, folder, _training_windows(batches)) as wait_for:
+            calibration, rejection = _trust(wait_for("float32"), batches, windows)
+            for form in FILES:
+                wait_for(form)
         forms = _forms(folder, batches, windows)
-        calibration, rejection = _trust(folder, batches, windows)
         card = Card(
             schema=SCHEMA,
             name=model,
@@ -121,20 +123,20 @@ def _windows(batches: Batches, split: str, windows: int) -> Iterator[Any]:
             bar.update(len(batch[1]))
 
 
-def _trust(folder: Path, batches: Batches, windows: int) -> tuple[Calibration, Rejection]:
+def _trust(network: Path, batches: Batches, windows: int) -> tuple[Calibration, Rejection]:
     """Temperature, prediction sets and rejection, fitted on validation clips."""
-    network = LiteRT(folder / FILES["float32"])
-    train = clip_means(network, _windows(batches, "train", windows), windows)
+    runtime = LiteRT(network)
+    train = clip_means(runtime, _windows(batches, "train", windows), windows)
     validation = train
     if batches.validates:
-        validation = clip_means(network, _windows(batches, "validation", windows), windows)
+        validation = clip_means(runtime, _windows(batches, "validation", windows), windows)
     else:
         log.warning("no clips validate: calibrated on training clips, which are told too surely")
     temperature = fit_temperature(validation.outputs.logits, validation.labels)
     conformal = conformal_thresholds(validation.outputs.logits, validation.labels, temperature)
     rejection, arrays = fit_rejection(*train, *validation)
     named: dict[str, Any] = arrays  # mypy takes savez's own keywords for these
-    np.savez(folder / "strangers.npz", **named)
+    np.savez(network.parent / "strangers.npz", **named)
     return Calibration(temperature, conformal), rejection
 
 

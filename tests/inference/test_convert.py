@@ -9,7 +9,7 @@ import pytest
 from pipeline.errors import BundleError
 from pipeline.inference import convert as module
 from pipeline.inference.calibration import probabilities
-from pipeline.inference.convert import FILES, convert
+from pipeline.inference.convert import FILES, conversion
 from pipeline.inference.runtime import LiteRT, Onnx
 from pipeline.models import ARCHITECTURES, build
 
@@ -21,13 +21,18 @@ def windows(count: int) -> np.ndarray:
     return coarse.repeat(8, axis=2).repeat(8, axis=3).astype(np.float32)
 
 
+def write_all(folder, ranges: np.ndarray) -> None:
+    with conversion(folder / "model.keras", folder, ranges) as wait_for:
+        assert [wait_for(form) for form in FILES] == [folder / file for file in FILES.values()]
+
+
 @pytest.fixture(scope="module", params=ARCHITECTURES)
 def converted(request, tmp_path_factory):
     """A network, and the folder that has its forms."""
     folder = tmp_path_factory.mktemp(request.param)
     model = build(request.param, input_shape=SHAPE, classes=5)
     model.save(folder / "model.keras")
-    convert(folder / "model.keras", folder, windows(8))
+    write_all(folder, windows(8))
     return model, folder
 
 
@@ -61,13 +66,13 @@ def test_windows_are_answered_one_by_one_with_logits_and_features(converted):
     assert outputs.logits.dtype == outputs.features.dtype == np.float32
 
 
-def crash(form, model, target, calibration):
+def crash(form, *given):
     """Stands in for a converter: it writes float32, and dies of float16."""
     if form == "float16":
         os.kill(os.getpid(), signal.SIGSEGV)
 
 
-def refuse(form, model, target, calibration):
+def refuse(form, *given):
     if form == "int8":
         raise ValueError("no such kernel")
 
@@ -84,4 +89,4 @@ def test_a_converter_that_fails_is_an_error_that_names_the_form(
 ):
     monkeypatch.setattr(module, "_write", stand_in)
     with pytest.raises(BundleError, match=message):
-        convert(tmp_path / "model.keras", tmp_path, windows(1))
+        write_all(tmp_path, windows(1))

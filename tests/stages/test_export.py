@@ -140,18 +140,12 @@ def test_without_validation_clips_training_clips_calibrate_and_the_log_says_so(
 ):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(export, "one_thread", lambda: None)
-    monkeypatch.setattr(export, "convert", _only_float32)
+    monkeypatch.setattr(export, "FILES", {})  # but float32, which calibration needs
     monkeypatch.setattr(export, "_forms", lambda *given: {})
     write_project(validation="train")
     export.run(params, MODEL)
     assert "calibrated on training clips" in caplog.text
     assert read_card(EXPORT / MODEL).calibration.temperature > 0
-
-
-def _only_float32(model, folder, calibration):
-    from pipeline.inference.convert import _write
-
-    _write("float32", model, folder / "float32.tflite", calibration)
 
 
 def test_a_failure_leaves_nothing_behind_and_keeps_the_bundle_that_was(
@@ -166,7 +160,7 @@ def test_a_failure_leaves_nothing_behind_and_keeps_the_bundle_that_was(
     def fail(*given):
         raise BundleError("no")
 
-    monkeypatch.setattr(export, "convert", fail)
+    monkeypatch.setattr(export, "_trust", fail)
     with pytest.raises(BundleError, match="no"):
         export.run(params, MODEL)
     assert [path.name for path in EXPORT.rglob("*")] == [MODEL, "card.json"]
