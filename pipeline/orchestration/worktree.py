@@ -157,11 +157,11 @@ def _filled_params(project: Path, values: Mapping[str, object]) -> str:
 
     Paths that lead out of the project become absolute, since they would lead elsewhere in a tree.
     """
-    require_allowed_keys(values, project)
-    filled = apply_form((project / "params.yaml").read_text(encoding="utf-8"), values)
+    text = (project / "params.yaml").read_text(encoding="utf-8")
+    filled = apply_form(text, values)
     params = validate_params(parse_yaml(filled), "the run's params")
-    paths = _input_paths(params) | {"train.warm_start": params.train.warm_start or ""}
-    require_allowed_paths({key: paths[key] for key in paths.keys() & values.keys()}, project)
+    require_allowed_keys(values, project)
+    require_allowed_paths(_changed_paths(validate_params(parse_yaml(text), ""), params), project)
     outside = {key: path for key, path in _input_paths(params).items() if _leads_out(path)}
     if params.train.warm_start:  # what the project has trained, not what the run will
         outside["train.warm_start"] = params.train.warm_start
@@ -181,6 +181,13 @@ def _input_paths(params: Params) -> dict[str, str]:
         values[f"styles.{name}.photos"] = style.photos
         values[f"styles.{name}.style_images"] = style.style_images
     return {key: path for key, path in values.items() if isinstance(path, str)}
+
+
+def _changed_paths(own: Params, params: Params) -> dict[str, str]:
+    """The paths of `params` that are not the project's own."""
+    before = {**_input_paths(own), "train.warm_start": own.train.warm_start}
+    paths = {**_input_paths(params), "train.warm_start": params.train.warm_start}
+    return {key: path for key, path in paths.items() if path and path != before.get(key)}
 
 
 def _leads_out(path: str) -> bool:

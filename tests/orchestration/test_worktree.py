@@ -314,7 +314,8 @@ def test_what_the_project_itself_names_may_lie_anywhere(project, tmp_path, monke
     monkeypatch.setenv("FORM_FOLDERS", "sources")
     params = project / "params.yaml"
     params.write_text(params.read_text().replace("source: sample ", "source: ../clips "))
-    make_worktree(project, project / "trees/a", {"dataset.split": 2})
+    form = {"dataset.source": "../clips", "train.warm_start": None, "dataset.split": 2}
+    make_worktree(project, project / "trees/a", form)
     assert load_params(project / "trees/a/params.yaml").dataset.source == str(tmp_path / "clips")
 
 
