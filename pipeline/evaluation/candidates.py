@@ -6,7 +6,7 @@ that are correct.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
 from typing import Any
@@ -25,7 +25,8 @@ _SUMMED = ("parameters", "size_bytes", "train_seconds", "gflops")
 class EvaluatedModel:
     """A trained model, or a fusion of two, and what its training and evaluation wrote.
 
-    `record` is record.json, `metrics` metrics.json; `windows` and `controls` are predictions.
+    `record` is record.json, `metrics` metrics.json; `windows` and `controls` are predictions;
+    `forms` is what `export` measured of each form, by its name.
     """
 
     name: str
@@ -37,6 +38,7 @@ class EvaluatedModel:
     metrics: Mapping[str, Any]
     windows: Predictions
     controls: Mapping[str, Predictions]
+    forms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @cached_property
     def videos(self) -> Predictions:
@@ -75,6 +77,7 @@ def _fusion(one: EvaluatedModel, other: EvaluatedModel) -> EvaluatedModel:
         metrics={**evaluation_metrics(windows, controls), "latency_ms": latency},
         windows=windows,
         controls=controls,
+        forms={},
     )
 
 

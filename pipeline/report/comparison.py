@@ -2,9 +2,10 @@
 
 import csv
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -22,7 +23,8 @@ class Row:
     interval over groups; `gflops` is 2 × multiply-adds of one window forward; `latency_ms` is
     the median for one window; `split` is UCF101's official split. The next three are
     accuracies on one window a clip: as it is, all frames replaced by the middle one, and frames
-    shuffled. A window has `frames` frames, `stride` seconds apart. None: not measured.
+    shuffled. A window has `frames` frames, `stride` seconds apart. None: not measured. `forms` has
+    what `export` measured of each form of the model, by its name.
     """
 
     architecture: str
@@ -51,6 +53,7 @@ class Row:
     shuffled_accuracy: float | None = None
     frames: int | None = None
     stride: float | None = None
+    forms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def network(self) -> str:
@@ -84,6 +87,7 @@ def row_of(model: EvaluatedModel, *, split: int) -> Row:
         frames=record["params"]["frames"],
         stride=record["params"]["stride"],
         split=split,
+        forms=model.forms,
         **{f"{name}_accuracy": accuracy for name, accuracy in metrics["controls"].items()},
         **{key: metrics[key] for key in _FROM_METRICS},
         **{key: record[key] for key in _FROM_RECORD},
@@ -96,8 +100,8 @@ def write_json(path: Path, rows: Sequence[Row]) -> None:
 
 
 def write_csv(path: Path, rows: Sequence[Row]) -> None:
-    """Write the rows as CSV, the interval in two columns."""
-    names = [field.name for field in fields(Row)]
+    """Write the rows as CSV, the interval in two columns, without the forms."""
+    names = [each.name for each in fields(Row) if each.name != "forms"]
     place = names.index("video_accuracy_ci95")
     names[place : place + 1] = ["video_accuracy_low", "video_accuracy_high"]
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -105,6 +109,7 @@ def write_csv(path: Path, rows: Sequence[Row]) -> None:
         table.writeheader()
         for row in rows:
             line = asdict(row)
+            del line["forms"]
             line["video_accuracy_low"], line["video_accuracy_high"] = line.pop(
                 "video_accuracy_ci95"
             )

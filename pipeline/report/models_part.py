@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.report import curves, time_use
+from pipeline.report import curves, forms, time_use
 from pipeline.report.comparison import Row, measured
 from pipeline.report.curves import Epochs
 from pipeline.report.figures import png
@@ -47,6 +47,7 @@ def sections(
     found = [
         Section("Comparison", part.comparison(_doubt(rows), ranked, picture, _costs(rows))),
         tested,
+        forms.section(rows),
         Section("Training", part.training(_overfitted(models), png(learned, dpi=130))),
         time_use.section(rows),
         Section("Confusion", part.confusion(models)),

@@ -25,6 +25,7 @@ from pipeline.report import (
     comparison,
     confidence,
     data_part,
+    forms,
     html,
     models_part,
     style_part,
@@ -53,7 +54,7 @@ _CLIPS = 8  # that the report shows of those most models misclassify
 
 
 def run(params: Params) -> None:
-    """Write results/comparison.{json,csv,md,png}, summary.json and report.html."""
+    """Write results/comparison.{json,csv,md,png}, forms.md, summary.json and report.html."""
     models = [evaluated_model(params, name) for name in params.models]
     compared = [*models, *fusions(models)]
     rows = [row_of(model, split=params.dataset.split) for model in compared]
@@ -82,7 +83,15 @@ def evaluated_model(params: Params, name: str, tree: Path = Path()) -> Evaluated
             path.stem: read_predictions(path)
             for path in sorted((folder / "controls").glob("*.parquet"))
         },
+        forms=_forms(tree / EXPORT / name),
     )
+
+
+def _forms(bundle: Path) -> dict[str, Any]:
+    """What was measured of each form; nothing where the model was not exported."""
+    path = bundle / "metrics.json"
+    forms: dict[str, Any] = _read_json(path)["forms"] if path.is_file() else {}
+    return forms
 
 
 def _write_tables(rows: list[Row], summaries: list[Summary], pairs: list[Pair]) -> None:
@@ -91,6 +100,7 @@ def _write_tables(rows: list[Row], summaries: list[Summary], pairs: list[Pair]) 
     report_candidates.write_json(RESULTS / "summary.json", summaries, pairs)
     table = comparison.markdown(rows) + report_candidates.markdown(summaries)
     (RESULTS / "comparison.md").write_text(table, encoding="utf-8")
+    (RESULTS / "forms.md").write_text(forms.markdown(rows), encoding="utf-8")
     (RESULTS / "comparison.png").write_bytes(png(comparison.figure(rows), dpi=120))
     log.info("wrote %s\n\n%s", RESULTS / "comparison.md", table)
 

@@ -85,7 +85,8 @@ def read_trained(
     return Trained(
         record=json.loads((model_dir / "record.json").read_text(encoding="utf-8")),
         history=_history(model_dir / "history.csv"),
-        tests={name: value for path in tests for name, value in _tests(path).items()},
+        tests={name: value for path in tests for name, value in _tests(path).items()}
+        | (_forms(bundle) if bundle else {}),
         model=model_dir / "model.keras",
         figures=tuple(figures),
         bundle=bundle,
@@ -157,6 +158,12 @@ def _history(path: Path) -> dict[tuple[str, int], float]:
 
 def _tests(path: Path) -> dict[str, float]:
     return dict(_numbers(json.loads(path.read_text(encoding="utf-8")), "test/"))
+
+
+def _forms(bundle: Path) -> dict[str, float]:
+    """What was measured of each form of the bundle."""
+    card = json.loads((bundle / "card.json").read_text(encoding="utf-8"))
+    return dict(_numbers(card["forms"], "forms/"))
 
 
 def _numbers(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:

@@ -27,6 +27,13 @@ CSN = Row(
     threads=2,
 )
 
+_FORM = {"clip_accuracy": 0.85, "agreement": 0.98, "max_difference": 0.0123}
+FORMS = {
+    "keras": _FORM | {"size_bytes": 3_000_000, "video_accuracy": 0.92, "latency_ms": 8.0},
+    "float32": _FORM | {"size_bytes": 1_000_000, "video_accuracy": 0.92, "latency_ms": 5.0},
+    "int8": _FORM | {"size_bytes": 250_000, "video_accuracy": 0.912, "latency_ms": 2.0},
+}
+
 
 def cells(html):
     """The texts of the cells of each row below a head."""

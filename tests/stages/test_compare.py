@@ -18,6 +18,7 @@ from pipeline.shards.parquet import ParquetWriter
 from pipeline.shards.schema import Record
 from pipeline.stages import compare
 from pipeline.video.flow import encode_field, encode_jpeg
+from tests.report.example import FORMS
 
 ROOT = Path(__file__).parents[2]
 CLASSES = ("Push & <pull>", "Turn")
@@ -65,7 +66,9 @@ def write_model(name: str, wait: float) -> None:
     for class_name in CLASSES:
         (folder / f"activation/{class_name}.jpg").write_bytes(JPEG)
     (EXPORT / name).mkdir(parents=True)
-    (EXPORT / name / "metrics.json").write_text('{"temperature": 0.5}', encoding="utf-8")
+    (EXPORT / name / "metrics.json").write_text(
+        json.dumps({"temperature": 0.5, "forms": FORMS}), encoding="utf-8"
+    )
     (TRAIN / name).mkdir(parents=True)
     machine = {"precision": "float32", "hardware": "a laptop", "threads": 2, "dataset_hash": "abc"}
     windowing = {"params": {"frames": 8, "stride": 0.25}, "data_wait_fraction": wait}
@@ -122,6 +125,14 @@ def test_rgb_and_flow_of_one_seed_are_fused_and_their_costs_add_up(rows):
     assert fused["data_wait_fraction"] == 0.2
 
 
+def test_what_export_measured_of_each_form_is_in_the_row_and_in_a_table(rows, results):
+    assert [set(row["forms"]) for row in rows] == [set(FORMS)] * 3 + [set()]
+    table = (results / "forms.md").read_text(encoding="utf-8")
+    assert table.count("| int8 | 0.25 MB |") == 3
+    header = (results / "comparison.csv").read_text(encoding="utf-8").splitlines()[0]
+    assert "forms" not in header
+
+
 def test_models_that_differ_only_in_the_seed_are_one_candidate(results):
     summary = json.loads((results / "summary.json").read_text(encoding="utf-8"))
     assert [(each["name"], each["seeds"]) for each in summary["candidates"]] == [
@@ -139,7 +150,7 @@ def test_each_prediction_is_read_once(results, params, monkeypatch):
         compare, "read_predictions", lambda path: read.append(path) or original(path)
     )
     for name in MODELS:
-        compare._evaluated_model(params, name)
+        compare.evaluated_model(params, name)
     assert len(read) == len(set(read)) == 3 * 4
 
 

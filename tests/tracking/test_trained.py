@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.tracking.trained import epoch_metrics, params_of, read_trained, tags_of
+from tests.tracking.conftest import write_bundle
 
 Write = Callable[..., tuple[Path, Path]]
 
@@ -20,6 +21,13 @@ def test_record_and_metrics_become_scalars(trained: Write) -> None:
     assert scalars["test/class_accuracy/Ski _ Dive _fast_"] == 0.8
     assert "seed" not in scalars
     assert "params/batch_size" not in scalars
+
+
+def test_forms_of_a_bundle_become_scalars(trained: Write) -> None:
+    train, evaluate = trained()
+    scalars = read_trained(train, evaluate, write_bundle(train)).scalars
+    assert scalars["forms/int8/video_accuracy"] == 0.9
+    assert "forms/int8/video_accuracy" not in read_trained(train, evaluate).scalars
 
 
 def test_params_and_tags_say_what_made_the_model(trained: Write) -> None:
