@@ -11,15 +11,17 @@ from pipeline.evaluation.predict import inference, predict
 from pipeline.evaluation.predictions import write_predictions
 from pipeline.files import written_aside
 from pipeline.params import load_params
-from pipeline.paths import TRAIN
+from pipeline.paths import SHARDS, TRAIN
 from pipeline.shards.batches import Batches
-from pipeline.stages import train
+from pipeline.stages import extract, train
 
 
 def main(model: str) -> None:
     """Write predictions.parquet once the training is done."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     params = load_params(Path("params.yaml"))
+    if not SHARDS.is_dir():
+        extract.run(params)
     train.run(params, model)
     batches = Batches(params, model)
     network = keras.saving.load_model(TRAIN / model / "model.keras")

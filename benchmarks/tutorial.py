@@ -268,7 +268,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="the work tree that holds data/")
     parser.add_argument(
-        "--minutes", type=float, nargs="+", default=[5, 10, 15], help="when to judge them"
+        "--minutes", type=float, nargs="+", default=[2, 5, 15], help="when to judge them"
     )
     return parser.parse_args()
 

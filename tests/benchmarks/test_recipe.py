@@ -60,6 +60,13 @@ def test_a_trial_has_a_work_tree_with_its_params(data):
     assert "validation" not in read_catalogue(tree / CATALOGUE)["split"].to_pylist()
 
 
+def test_a_recipe_with_other_records_extracts_them_itself(data):
+    trial = Trial("crop 112", "csn", 0, 10)
+    make_tree(data / trial.name, data, trial)
+    assert not (data / trial.name / "data/extract").exists()
+    assert (data / trial.name / "data/download").readlink() == data / "data/download"
+
+
 def test_every_recipe_obeys_the_rules_of_params(data):
     for name in recipe.RECIPES:
         trial = Trial(name, "csn", 0, 10)
@@ -106,5 +113,7 @@ def test_the_interval_of_a_lead_widens_with_the_clips_that_a_group_shares():
 
 
 def test_params_of_recipes_are_named_as_in_params_yaml():
-    known = yaml.safe_load((recipe.ROOT / "params.yaml").read_text())["train"]
-    assert all(known.keys() >= each.train.keys() for each in recipe.RECIPES.values())
+    known = yaml.safe_load((recipe.ROOT / "params.yaml").read_text())
+    for each in recipe.RECIPES.values():
+        assert known["train"].keys() >= each.train.keys()
+        assert known["extract"].keys() >= each.extract.keys()
