@@ -20,7 +20,7 @@ def main(model: str) -> None:
     """Write predictions.parquet once the training is done."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     params = load_params(Path("params.yaml"))
-    if not SHARDS.is_dir():
+    if not (SHARDS.parent / "metrics.json").is_file():
         extract.run(params)
     train.run(params, model)
     batches = Batches(params, model)
