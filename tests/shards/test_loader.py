@@ -7,6 +7,7 @@ from pipeline.video.flow import decode_field, decode_jpeg
 
 tf = pytest.importorskip("tensorflow")
 
+from pipeline.shards import loader  # noqa: E402
 from pipeline.shards.augment import Augmentation  # noqa: E402
 from pipeline.shards.loader import evaluation_windows, training_windows  # noqa: E402
 from pipeline.shards.windows import WindowSpec  # noqa: E402
@@ -206,3 +207,12 @@ def test_training_without_augmentation_shows_the_clip_s_own_frames(files, record
         assert scores[best] < 12
         starts.add(best[0])
     assert len(starts) > 1
+
+
+@pytest.mark.parametrize(("free", "kept"), [(0, False), (1 << 30, True)])
+def test_pictures_are_kept_if_a_share_of_the_free_memory_holds_them(
+    files, labels, monkeypatch, free, kept
+):
+    monkeypatch.setattr(loader, "free_memory", lambda: free)
+    shards = loader._Shards(files["rgb"], labels, "rgb")
+    assert (shards.kept(None) is not None) == kept
