@@ -39,6 +39,8 @@ def run(params: Params) -> None:
     from pipeline.tracking.origin import collect_origin
     from pipeline.tracking.promotion import Challenger, promote
 
+    for name in params.models:
+        _require_evaluated(name)
     model = max(params.models, key=_merit)
     videos = read_predictions(EVALUATE / model / "predictions.parquet").by_clip()
     with TemporaryDirectory() as folder:
@@ -106,6 +108,12 @@ def clips_seen(now: pa.Table, then: pa.Table) -> set[str]:
 def _column(catalogue: pa.Table, name: str) -> dict[str, str]:
     """A column by clip."""
     return dict(zip(catalogue["clip"].to_pylist(), catalogue[name].to_pylist(), strict=True))
+
+
+def _require_evaluated(model: str) -> None:
+    for file in (TRAIN / model / "record.json", EVALUATE / model / "predictions.parquet"):
+        if not file.is_file():
+            raise TrackingError(f"{file} does not exist; run `dvc repro` before promoting")
 
 
 def _merit(model: str) -> tuple[float, float]:

@@ -1,6 +1,8 @@
 """What a registered version was made from: params, DVC's lock and the catalogue of its clips."""
 
 import hashlib
+import shutil
+import subprocess
 from collections.abc import Iterable, Mapping
 from io import StringIO
 from pathlib import Path
@@ -23,6 +25,7 @@ def collect_origin(
     In params.yaml stand the values that DVC's stages ran with, whatever was edited since. A
     dvc.lock that knows nothing of this network, because its stage was run by hand, is left out.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     text = params.read_text(encoding="utf-8")
     stages = _stages(lock, network)
     if stages:
@@ -30,6 +33,8 @@ def collect_origin(
         link(lock, folder / lock.name)
     if catalogue.is_file():
         link(catalogue, folder / catalogue.name)
+    if changes := _uncommitted_code():
+        write_text(folder / "uncommitted.diff", changes)
     write_text(folder / "params.yaml", text)
     return sorted(folder.iterdir())
 
@@ -53,6 +58,14 @@ def _stages(lock: Path, network: Path) -> list[Mapping[str, Any]]:
     return [
         noted[name] for name in (*_DATA, f"train@{model}", f"evaluate@{model}") if name in noted
     ]
+
+
+def _uncommitted_code() -> str:
+    """How the code differs from the commit that is checked out; nothing outside a git checkout."""
+    if not shutil.which("git"):
+        return ""
+    command = ["git", "diff", "--binary", "HEAD", "--", "pipeline", "dvc.yaml"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
 def _values_of(stages: Iterable[Mapping[str, Any]]) -> dict[str, object]:

@@ -10,6 +10,7 @@ from mlflow import MlflowClient
 
 from pipeline.commands.promote import clips_seen, run
 from pipeline.dataset.catalogue import build_catalogue, write_catalogue
+from pipeline.errors import TrackingError
 from pipeline.evaluation.predictions import Predictions, write_predictions
 from pipeline.params import load_params
 from pipeline.paths import CATALOGUE
@@ -77,6 +78,15 @@ def test_the_challenger_is_the_best_on_validation_whatever_it_does_on_test(proje
     assert written["verdict"] == "csn-rgb (version 1) is the first champion"
     client = MlflowClient(store, registry_uri=store)
     assert len(client.search_model_versions(f"name = '{MODEL}'")) == 1
+
+
+def test_models_that_are_not_evaluated_are_told(project):
+    catalogue(row("A/1"))
+    Path("data/train/csn-rgb").mkdir(parents=True)
+    with pytest.raises(
+        TrackingError, match=r"csn-rgb.record\.json does not exist; run `dvc repro`"
+    ):
+        run(load_params(Path("params.yaml")).model_copy(update={"models": {"csn-rgb": None}}))
 
 
 def test_a_version_holds_what_it_was_made_from(project, store, tmp_path):
