@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from pipeline.errors import BundleError
 from pipeline.inference import card
 from pipeline.paths import EXPORT, STATE
+from pipeline.tracking.lookup import CHAMPION_URI
 from pipeline.tracking.registered import fetch_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-CHAMPION = "models:/video-classification@champion"
 _FETCHED = STATE / "bundles"
 
 
@@ -24,7 +24,7 @@ def find_bundles(names: Sequence[str], rows: Collection[str], *, tracking_uri: s
     `models:/NAME@ALIAS` or `models:/NAME/VERSION`. Raises a BundleError or TrackingError where
     there is no such bundle.
     """
-    parts = [part for name in names or [CHAMPION] for part in _parts(name, rows)]
+    parts = [part for name in names or [CHAMPION_URI] for part in _parts(name, rows)]
     return [_find_bundle(part, rows, tracking_uri) for part in parts]
 
 

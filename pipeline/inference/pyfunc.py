@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.errors import ClipError, PipelineError
+from pipeline.inference.answers import answer_document
 from pipeline.inference.classifier import Classifier, classify_video
 from pipeline.inference.windows import rgb_steps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
-    from pipeline.inference.classifier import Answer, Judgement
+    from pipeline.inference.classifier import Answer
     from pipeline.inference.windows import Step
 
 GIVEN = ("video", "path", "frames")
@@ -54,7 +55,7 @@ class BundleModel:
     def _answer(self, row: Mapping[str, Any]) -> dict[str, Any]:
         try:
             with self._lock:
-                return _document(self._classified(*_given(row)))
+                return answer_document(self._classified(*_given(row)))
         except (PipelineError, OSError, ValueError) as error:
             return {"error": str(error)}
 
@@ -91,22 +92,3 @@ def _given(row: Mapping[str, Any]) -> tuple[str, Any]:
     if len(given) != 1:
         raise ClipError(f"a row must give one of {', '.join(GIVEN)}; this one gives {len(given)}")
     return given[0]
-
-
-def _document(answer: Answer) -> dict[str, Any]:
-    """The answer as JSON has it."""
-    return {
-        **_judgement(answer.classes, answer.whole),
-        "seconds": answer.seconds,
-        "windows": [
-            {"start": each.start, "end": each.end, **_judgement(answer.classes, each.judgement)}
-            for each in answer.windows
-        ],
-    }
-
-
-def _judgement(classes: Sequence[str], judgement: Judgement) -> dict[str, Any]:
-    return {
-        "probabilities": dict(zip(classes, judgement.probabilities.tolist(), strict=True)),
-        "none_of_these": judgement.strangeness > 0,
-    }

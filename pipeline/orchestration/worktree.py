@@ -238,7 +238,8 @@ def promote() -> int:
 
 def _promote() -> int:
     if shared_repository():
-        pull_stages(read_graph(Path())["compare"])
+        # Clips, too: a former champion may have to classify those that are tested on now.
+        pull_stages([*read_graph(Path())["compare"], "subset", "download"])
     for command in ("track", "promote"):
         status = subprocess.run([sys.executable, "-m", "pipeline", command], check=False).returncode
         if status:

@@ -55,10 +55,17 @@ class Trained:
 
     @property
     def scalars(self) -> dict[str, float]:
-        """Metrics with one value: what training cost and what the test split gave."""
+        """Metrics with one value: what training cost, what the test split gave, and the forms."""
         made = (*_PARAMS, "params")
         costs = {name: value for name, value in self.record.items() if name not in made}
-        return dict(_numbers(costs)) | dict(self.tests)
+        return dict(_numbers(costs)) | dict(self.tests) | self.forms
+
+    @property
+    def forms(self) -> dict[str, float]:
+        """Size, accuracy and latency of each form of the network in the bundle."""
+        files = sorted(self.bundle.glob("metrics.json")) if self.bundle else []
+        documents = [json.loads(file.read_text(encoding="utf-8"))["forms"] for file in files]
+        return {name: value for forms in documents for name, value in _numbers(forms, "forms/")}
 
     @property
     def bundle_hash(self) -> str:

@@ -56,6 +56,7 @@ def test_a_version_tells_what_made_it_and_how_it_did(registry, capsys):
     assert version["video_accuracy"] == 0.75
     assert version["video_accuracy_ci95"] == pytest.approx([0.70, 0.79])
     assert len(version["bundle"]) == 64
+    assert version["forms"] == {"int8": {"video_accuracy": 0.9, "size_bytes": 600_000}}
     assert version["rolled_back"] == ""
 
 
@@ -64,7 +65,7 @@ def test_people_get_a_table(registry, capsys):
     head, newest, champion, oldest = capsys.readouterr().out.splitlines()
     assert head.split()[:3] == ["version", "model", "standing"]
     assert newest.split()[:3] == ["3", "vgg_lstm-rgb", "challenger"]
-    assert "75.0 (70.0–79.0)" in champion
+    assert "75.0 (70.0–79.0)  int8 90.0" in champion
     assert "former champion" in oldest
     assert "no bundle" in oldest
 

@@ -6,7 +6,8 @@ import pytest
 
 from pipeline.errors import BundleError
 from pipeline.inference import bundles
-from pipeline.inference.bundles import CHAMPION, find_bundles
+from pipeline.inference.bundles import find_bundles
+from pipeline.tracking.lookup import CHAMPION_URI
 
 ROWS = ("csn-rgb", "csn-flow", "odd+name")
 
@@ -27,7 +28,7 @@ def exported(*rows):
 
 
 def test_no_name_is_the_champion(find):
-    assert find() == [Path(".state/bundles") / CHAMPION]
+    assert find() == [Path(".state/bundles") / CHAMPION_URI]
 
 
 def test_a_row_is_its_export(find):

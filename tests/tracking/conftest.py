@@ -90,6 +90,8 @@ def write_bundle(train: Path, content: str = "a network") -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "card.json").write_text(json.dumps({"forms": {"int8": {"video_accuracy": 0.9}}}))
     (folder / "float32.tflite").write_text(content)
+    forms = {"int8": {"video_accuracy": 0.9, "size_bytes": 600_000}}
+    (folder / "metrics.json").write_text(json.dumps({"forms": forms, "temperature": 1.5}))
     shutil.copy(train / "model.keras", folder)
     return folder
 

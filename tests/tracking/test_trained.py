@@ -82,3 +82,15 @@ def test_epoch_metrics_are_finite_and_named_as_mlflow_allows(row: dict[str, obje
         assert name.startswith("epoch/")
         assert validate_param_and_metric_name(name)
         assert abs(value) < float("inf")
+
+
+def test_a_bundle_counts_only_if_it_is_whole_and_of_this_training(trained: Write) -> None:
+    folders = trained()
+    bundle = write_bundle(folders[0])
+    made = read_trained(*folders, bundle)
+    assert made.bundle == bundle
+    assert made.scalars["forms/int8/video_accuracy"] == 0.9
+    assert made.fingerprint != read_trained(*folders).fingerprint
+    (bundle / "model.keras").write_bytes(b"of an earlier training")
+    assert read_trained(*folders, bundle).bundle is None
+    assert read_trained(*folders, bundle.with_name("missing")).bundle is None
