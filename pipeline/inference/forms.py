@@ -6,6 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    import keras
     from numpy.typing import NDArray
 
     from pipeline.evaluation.predictions import Predictions
@@ -33,10 +33,16 @@ _REPEATS = 20
 
 
 class Clips(NamedTuple):
-    """Means over each clip's windows, and the clips' labels, int [N]."""
+    """Means over each clip's windows, the clips' labels, int [N], and their names."""
 
     outputs: Outputs
     labels: NDArray[np.int32]
+    names: NDArray[np.str_]
+
+    def only(self, chosen: NDArray[np.bool_]) -> Clips:
+        """The chosen ones."""
+        outputs = Outputs(*(each[chosen] for each in self.outputs))
+        return Clips(outputs, self.labels[chosen], self.names[chosen])
 
 
 def one_thread() -> None:
@@ -44,14 +50,16 @@ def one_thread() -> None:
     tf.config.threading.set_intra_op_parallelism_threads(1)
 
 
-def open_forms(folder: Path, network: keras.Model) -> dict[str, Classify]:
-    """Each form of the bundle in `folder` by its name, on one thread; `network` is Keras' own."""
-    infer = inference(network)
-    runs = {KERAS: lambda windows: infer(windows).numpy()}
-    for form, file in FILES.items():
-        runtime = Onnx(folder / file) if form == "onnx" else LiteRT(folder / file)
-        runs[form] = _classifier(runtime)
-    return runs
+def open_keras(path: Path) -> Classify:
+    """The trained network as its compiled function."""
+    infer = inference(keras.saving.load_model(path, compile=False))
+    return lambda windows: infer(windows).numpy()
+
+
+def open_form(folder: Path, form: str) -> Classify:
+    """A form of the bundle in `folder`, on one thread."""
+    runtime = Onnx(folder / FILES[form]) if form == "onnx" else LiteRT(folder / FILES[form])
+    return lambda windows: probabilities(runtime(windows).logits, 1.0)
 
 
 def predict_forms(
@@ -74,9 +82,9 @@ def predict_forms(
     }
 
 
-def judged(path: Path, predictions: Predictions, keras: Predictions, latency: float) -> Form:
-    """The card's entry of a form: its file, and how well it does beside Keras."""
-    videos, reference = predictions.by_clip(), keras.by_clip()
+def judged(path: Path, predictions: Predictions, trained: Predictions, latency: float) -> Form:
+    """The card's entry of a form: its file, and how well it does beside the trained network."""
+    videos, reference = predictions.by_clip(), trained.by_clip()
     same = videos.probabilities.argmax(axis=1) == reference.probabilities.argmax(axis=1)
     return Form(
         file=path.name,
@@ -85,7 +93,7 @@ def judged(path: Path, predictions: Predictions, keras: Predictions, latency: fl
         clip_accuracy=predictions.accuracy,
         video_accuracy=videos.accuracy,
         agreement=float(same.mean()),
-        max_difference=float(np.abs(predictions.probabilities - keras.probabilities).max()),
+        max_difference=float(np.abs(predictions.probabilities - trained.probabilities).max()),
         latency_ms=latency,
     )
 
@@ -105,14 +113,11 @@ def clip_means(
     runtime: LiteRT, dataset: Iterable[tuple[tf.Tensor, tf.Tensor, tf.Tensor]], windows: int
 ) -> Clips:
     """What the network says of each clip of (x, labels, clips), which come `windows` at a time."""
-    answers, labels = [], []
-    for x, batch_labels, _ in dataset:
+    answers, labels, names = [], [], []
+    for x, batch_labels, clips in dataset:
         answers.append(runtime(x.numpy()))
         labels.append(batch_labels.numpy())
+        names.extend(names_of(clips))
     whole = [np.concatenate(each) for each in zip(*answers, strict=True)]
     means = [each.reshape(-1, windows, each.shape[1]).mean(axis=1) for each in whole]
-    return Clips(Outputs(*means), np.concatenate(labels)[::windows])
-
-
-def _classifier(runtime: LiteRT | Onnx) -> Classify:
-    return lambda windows: probabilities(runtime(windows).logits, 1.0)
+    return Clips(Outputs(*means), np.concatenate(labels)[::windows], np.array(names)[::windows])

@@ -9,30 +9,32 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
 from pipeline.errors import BundleError
+from pipeline.evaluation.predictions import Predictions, read_predictions
 from pipeline.files import code_hash, json_hash, link, progress_bar
 from pipeline.inference.calibration import conformal_thresholds, fit_temperature
 from pipeline.inference.card import SCHEMA, Calibration, Card, Form, Rejection, Sampling
 from pipeline.inference.convert import FILES, conversion
 from pipeline.inference.forms import (
     KERAS,
+    Clips,
     clip_means,
     judged,
     latency_ms,
     one_thread,
-    open_forms,
+    open_form,
+    open_keras,
     predict_forms,
 )
 from pipeline.inference.runtime import LiteRT
 from pipeline.inference.strangers import fit_rejection
-from pipeline.paths import EXPORT, TRAIN
+from pipeline.paths import EVALUATE, EXPORT, TRAIN
 from pipeline.shards.batches import Batches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from pipeline.params import Params
@@ -46,16 +48,22 @@ def run(params: Params, model: str) -> None:
     """Write data/export/MODEL, whole or not at all: the bundle and its metrics.json."""
     one_thread()
     batches, windows = Batches(params, model), params.evaluate.windows
-    trained = TRAIN / model / "model.keras"
-    if not trained.is_file():
-        raise BundleError(f"{trained} does not exist; run `dvc repro train@{model}`")
+    trained, evaluated = TRAIN / model / "model.keras", EVALUATE / model / "predictions.parquet"
+    for path in (trained, evaluated):
+        if not path.is_file():
+            raise BundleError(f"{path} does not exist; run `dvc repro evaluate@{model}`")
     with _whole_folder(EXPORT / model) as folder:
         link(trained, folder / trained.name)
         with conversion(trained, folder, _training_windows(batches)) as wait_for:
+            latency = latency_ms(open_keras(trained), batches.spec.shape)
             calibration, rejection = _trust(wait_for("float32"), batches, windows)
             for form in FILES:
                 wait_for(form)
-        forms = _forms(folder, batches, windows)
+        expected = read_predictions(evaluated)
+        forms = {
+            KERAS: judged(folder / trained.name, expected, expected, latency),
+            **_forms(folder, batches, windows, expected),
+        }
         card = Card(
             schema=SCHEMA,
             name=model,
@@ -94,19 +102,17 @@ def _training_windows(batches: Batches) -> np.ndarray:
     return np.stack([x.numpy() for x, _, _ in windows])
 
 
-def _forms(folder: Path, batches: Batches, windows: int) -> dict[str, Form]:
-    """Each form of the bundle, judged on the test clips."""
-    network = keras.saving.load_model(folder / "model.keras", compile=False)
-    runs = open_forms(folder, network)
+def _forms(folder: Path, batches: Batches, windows: int, expected: Predictions) -> dict[str, Form]:
+    """Each converted form, judged on the test clips beside what `evaluate` expects of them."""
+    runs = {form: open_form(folder, form) for form in FILES}
     predictions = predict_forms(
         runs, _windows(batches, "test", windows), classes=batches.classes, groups=batches.groups
     )
-    files = {KERAS: "model.keras"} | FILES
     return {
         form: judged(
-            folder / files[form],
+            folder / FILES[form],
             predictions[form],
-            predictions[KERAS],
+            expected,
             latency_ms(classify, batches.spec.shape),
         )
         for form, classify in runs.items()
@@ -127,17 +133,26 @@ def _trust(network: Path, batches: Batches, windows: int) -> tuple[Calibration, 
     """Temperature, prediction sets and rejection, fitted on validation clips."""
     runtime = LiteRT(network)
     train = clip_means(runtime, _windows(batches, "train", windows), windows)
-    validation = train
     if batches.validates:
         validation = clip_means(runtime, _windows(batches, "validation", windows), windows)
     else:
         log.warning("no clips validate: calibrated on training clips, which are told too surely")
+        train, validation = _halves(train, batches.groups)
     temperature = fit_temperature(validation.outputs.logits, validation.labels)
     conformal = conformal_thresholds(validation.outputs.logits, validation.labels, temperature)
-    rejection, arrays = fit_rejection(*train, *validation)
+    rejection, arrays = fit_rejection(
+        train.outputs, train.labels, validation.outputs, validation.labels
+    )
     named: dict[str, Any] = arrays  # mypy takes savez's own keywords for these
     np.savez(network.parent / "strangers.npz", **named)
     return Calibration(temperature, conformal), rejection
+
+
+def _halves(clips: Clips, groups: Mapping[str, str]) -> tuple[Clips, Clips]:
+    """Every second group, and the others: no clip is its own neighbour."""
+    names = sorted({groups[clip] for clip in clips.names})
+    chosen = np.isin([groups[clip] for clip in clips.names], names[::2])
+    return clips.only(chosen), clips.only(~chosen)
 
 
 def _origin(model: str) -> dict[str, str]:

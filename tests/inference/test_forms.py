@@ -55,10 +55,12 @@ def test_outputs_are_averaged_over_the_windows_of_a_clip():
     def runtime(windows: np.ndarray) -> Outputs:
         return Outputs(windows, 2 * windows)
 
-    outputs, labels = clip_means(runtime, dataset(), 2)
+    clips = clip_means(runtime, dataset(), 2)
+    outputs, labels, names = clips
     assert outputs.logits.tolist() == [[15.0], [220.0]]
     assert outputs.features.tolist() == [[30.0], [440.0]]
-    assert labels.tolist() == [0, 1]
+    assert (labels.tolist(), names.tolist()) == ([0, 1], ["a", "b"])
+    assert clips.only(labels == 1).outputs.logits.tolist() == [[220.0]]
 
 
 def test_latency_is_that_of_one_window():

@@ -10,13 +10,16 @@ import yaml
 
 from pipeline.dataset.catalogue import build_catalogue, write_catalogue
 from pipeline.errors import BundleError, ParamsError
+from pipeline.evaluation.predict import inference, predict
+from pipeline.evaluation.predictions import write_predictions
 from pipeline.files import content_hash
 from pipeline.inference.card import read_card
 from pipeline.inference.runtime import LiteRT
 from pipeline.inference.strangers import stranger_score
 from pipeline.models import build
 from pipeline.params import Params
-from pipeline.paths import CATALOGUE, EXPORT, SHARDS, TRAIN
+from pipeline.paths import CATALOGUE, EVALUATE, EXPORT, SHARDS, TRAIN
+from pipeline.shards.batches import Batches
 from pipeline.shards.schema import Record
 from pipeline.shards.tfrecord import TFRecordWriter
 from pipeline.stages import export
@@ -32,6 +35,14 @@ RECORD = {
     "params": {"crop": 16},
     "git_revision": "r",
 }
+
+
+def params() -> Params:
+    committed = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    train = {"frames": 2, "crop": 16, "batch_size": 4}
+    return Params.model_validate(
+        committed | {"train": committed["train"] | train, "evaluate": {"windows": 2}}
+    )
 
 
 def clip_rows(validation: str) -> list[dict]:
@@ -65,28 +76,29 @@ def write_project(validation: str = "validation") -> None:
             writer.write(record_of(row))
     (TRAIN / MODEL).mkdir(parents=True)
     keras.utils.set_random_seed(0)
-    build("csn", input_shape=(2, 16, 16, 3), classes=2).save(TRAIN / MODEL / "model.keras")
+    network = build("csn", input_shape=(2, 16, 16, 3), classes=2)
+    network.save(TRAIN / MODEL / "model.keras")
+    batches = Batches(params(), MODEL)
+    predictions = predict(
+        inference(network),
+        batches.evaluation("test", 2),
+        classes=batches.classes,
+        groups=batches.groups,
+    )
+    (EVALUATE / MODEL).mkdir(parents=True)
+    write_predictions(EVALUATE / MODEL / "predictions.parquet", predictions)
     (TRAIN / MODEL / "record.json").write_text(json.dumps(RECORD), encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def params():
-    committed = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    train = {"frames": 2, "crop": 16, "batch_size": 4}
-    return Params.model_validate(
-        committed | {"train": committed["train"] | train, "evaluate": {"windows": 2}}
-    )
-
-
-@pytest.fixture(scope="module")
-def folder(params, tmp_path_factory):
+def folder(tmp_path_factory):
     """The bundle that the stage writes."""
     with pytest.MonkeyPatch.context() as patch:
         # TensorFlow's threads cannot be set once another test has computed.
         patch.setattr(export, "one_thread", lambda: None)
         patch.chdir(tmp_path_factory.mktemp("project"))
         write_project()
-        export.run(params, MODEL)
+        export.run(params(), MODEL)
         yield (EXPORT / MODEL).absolute()
 
 
@@ -96,12 +108,12 @@ def test_a_bundle_is_what_dvc_expects_of_the_stage(folder):
     assert {Path(path).name for path in made} == {path.name for path in folder.iterdir()}
 
 
-def test_the_card_tells_what_inference_needs(folder, params):
+def test_the_card_tells_what_inference_needs(folder):
     card = read_card(folder)
     assert (card.name, card.architecture, card.stream, card.seed) == (MODEL, "csn", "rgb", 0)
     assert card.classes == ("dark", "light")
     assert (card.window.frames, card.window.crop, card.windows) == (2, 16, 2)
-    assert card.sampling.fps == card.window.fps == params.extract.fps
+    assert card.sampling.fps == card.window.fps == params().extract.fps
     assert card.calibration.temperature > 0
     assert {"key", "clips", "shards", "params", "code", "git_revision"} == set(card.origin)
 
@@ -136,21 +148,19 @@ def test_the_features_of_training_clips_tell_strangers(folder):
 
 
 def test_without_validation_clips_training_clips_calibrate_and_the_log_says_so(
-    params, tmp_path, monkeypatch, caplog
+    tmp_path, monkeypatch, caplog
 ):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(export, "one_thread", lambda: None)
     monkeypatch.setattr(export, "FILES", {})  # but float32, which calibration needs
     monkeypatch.setattr(export, "_forms", lambda *given: {})
     write_project(validation="train")
-    export.run(params, MODEL)
+    export.run(params(), MODEL)
     assert "calibrated on training clips" in caplog.text
     assert read_card(EXPORT / MODEL).calibration.temperature > 0
 
 
-def test_a_failure_leaves_nothing_behind_and_keeps_the_bundle_that_was(
-    params, tmp_path, monkeypatch
-):
+def test_a_failure_leaves_nothing_behind_and_keeps_the_bundle_that_was(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(export, "one_thread", lambda: None)
     write_project()
@@ -162,22 +172,20 @@ def test_a_failure_leaves_nothing_behind_and_keeps_the_bundle_that_was(
 
     monkeypatch.setattr(export, "_trust", fail)
     with pytest.raises(BundleError, match="no"):
-        export.run(params, MODEL)
+        export.run(params(), MODEL)
     assert [path.name for path in EXPORT.rglob("*")] == [MODEL, "card.json"]
     assert (EXPORT / MODEL / "card.json").read_text(encoding="utf-8") == "earlier"
 
 
-def test_a_model_that_is_not_trained_is_an_error_that_says_how_to_train_it(
-    params, tmp_path, monkeypatch
-):
+def test_a_model_that_is_not_trained_is_an_error_that_says_how_to_train_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(export, "one_thread", lambda: None)
     write_project()
     (TRAIN / MODEL / "model.keras").unlink()
-    with pytest.raises(BundleError, match=r"does not exist; run `dvc repro train@csn-rgb`"):
-        export.run(params, MODEL)
+    with pytest.raises(BundleError, match=r"does not exist; run `dvc repro evaluate@csn-rgb`"):
+        export.run(params(), MODEL)
 
 
-def test_an_unknown_model_is_refused_with_the_list_of_models(folder, params):
+def test_an_unknown_model_is_refused_with_the_list_of_models(folder):
     with pytest.raises(ParamsError, match=r"models has no 'vgg'; params\.yaml lists"):
-        export.run(params, "vgg")
+        export.run(params(), "vgg")
