@@ -48,7 +48,7 @@ def conversion(model: Path, folder: Path, ranges: Windows) -> Iterator[Callable[
     ):
         np.save(Path(scratch, _RANGES), ranges)
         made = {
-            form: pool.submit(_write, form, model, folder / file, Path(scratch))
+            form: pool.submit(write_form, form, model, folder / file, Path(scratch))
             for form, file in FILES.items()
         }
 
@@ -81,7 +81,8 @@ def _quiet() -> None:
     warnings.simplefilter("ignore")
 
 
-def _write(form: str, model: Path, target: Path, scratch: Path) -> None:
+def write_form(form: str, model: Path, target: Path, scratch: Path) -> None:
+    """Write one form; a form of LiteRT that is none of FILES has integer weights alone."""
     if form == "onnx":
         network = _deployed(model)
         network.export(target, format="onnx", input_signature=_signature(network), verbose=False)

@@ -42,13 +42,13 @@ class LiteRT:
 
 
 class Onnx:
-    """An .onnx file on ONNX Runtime, on one thread; called as LiteRT is."""
+    """An .onnx file on ONNX Runtime; called as LiteRT is."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, threads: int = 1) -> None:
         import onnxruntime  # here, since few need it
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
+        options.intra_op_num_threads = threads
         try:
             self._session = onnxruntime.InferenceSession(path, options)
         except Exception as error:  # its own classes are not part of its interface

@@ -87,6 +87,6 @@ def refuse(form, *given):
 def test_a_converter_that_fails_is_an_error_that_names_the_form(
     tmp_path, monkeypatch, stand_in, message
 ):
-    monkeypatch.setattr(module, "_write", stand_in)
+    monkeypatch.setattr(module, "write_form", stand_in)
     with pytest.raises(BundleError, match=message):
         write_all(tmp_path, windows(1))
