@@ -31,6 +31,7 @@ SHARED = Path(__file__).parents[2] / "shared"
 THREADS = (1, 2)
 ROUNDS, CALLS = 12, 5  # of each contestant, in turn
 HYBRID = "dynamic range"
+WINDOWS = 4  # of a clip, as evaluation has them
 # The peer: MoViNet-A0-stream, int8, trained on Kinetics-600; its frames and their rate.
 PEER, PEER_SIDE, PEER_FPS = "movinet_a0_stream_int8.tflite", 172, 5
 # Classes of UCF101, and what Kinetics-600 calls the nearest of its own.
@@ -262,16 +263,14 @@ def peer_timed(tree: Path, shared: Path) -> dict[str, Any]:
 
 def bars(result: Mapping[str, Any]) -> dict[str, Any]:
     """What was to be reached, as far as it is measured."""
-    accuracy = {
-        name: each["accuracy"] for name, each in result["networks"].items() if "accuracy" in each
-    }
-    timing = {name: each["timing"] for name, each in result["networks"].items() if "timing" in each}
-    exact = [
-        each[form]["max_difference"] for each in accuracy.values() for form in ("float32", "onnx")
-    ]
+    accuracy, timing = _part(result, "accuracy"), _part(result, "timing")
     found: dict[str, Any] = {}
     if accuracy:
-        found["largest difference of float32 and ONNX (to reach: 1e-5)"] = max(exact)
+        found["largest difference of float32 and ONNX (to reach: 1e-5)"] = max(
+            each[form]["max_difference"]
+            for each in accuracy.values()
+            for form in ("float32", "onnx")
+        )
         found["points that int8 loses (to reach: 1)"] = {
             name: round(100 * _lost(each), 2) for name, each in accuracy.items()
         }
@@ -286,20 +285,23 @@ def bars(result: Mapping[str, Any]) -> dict[str, Any]:
     return found | _per_second(result)
 
 
+def _part(result: Mapping[str, Any], part: str) -> dict[str, Any]:
+    return {name: each[part] for name, each in result["networks"].items() if part in each}
+
+
 def _lost(forms: Mapping[str, Any]) -> float:
     return float(forms["keras"]["video_accuracy"] - forms["int8"]["video_accuracy"])
 
 
 def _per_second(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Milliseconds a second of video, one thread: ours looks at each clip by `windows` windows."""
-    peer, networks = result.get("peer", {}), result["networks"]
+    """Milliseconds a second of video, one thread: ours sees WINDOWS windows of each clip."""
+    peer = result.get("peer", {})
     if "timing" not in peer or "accuracy" not in peer:
         return {}
-    clips, seconds = peer["accuracy"]["clips"], peer["accuracy"]["seconds"]
+    windows = WINDOWS * peer["accuracy"]["clips"] / peer["accuracy"]["seconds"]
     ours = {
-        name: round(4 * clips / seconds * each["timing"]["1"]["int8"], 3)
-        for name, each in networks.items()
-        if "timing" in each
+        name: round(windows * each["1"]["int8"], 3)
+        for name, each in _part(result, "timing").items()
     }
     return {
         "milliseconds for a second of video": ours
