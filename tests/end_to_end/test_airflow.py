@@ -25,6 +25,7 @@ STAGES = [
     "explore",
     "train@vgg_lstm-rgb",
     "evaluate@vgg_lstm-rgb",
+    "export@vgg_lstm-rgb",
     "features",
     "style@brush-fast",
     "style@brush-cyclegan",

@@ -19,6 +19,8 @@ STAGES = [
     "train@vgg_lstm-flow",
     "evaluate@vgg_lstm-rgb",
     "evaluate@vgg_lstm-flow",
+    "export@vgg_lstm-rgb",
+    "export@vgg_lstm-flow",
     "features",
     "style@brush-fast",
     "style@brush-cyclegan",
@@ -81,6 +83,7 @@ def test_a_param_reruns_what_depends_on_it_and_going_back_trains_nothing(project
     assert sorted(project.repro()) == [
         "compare",
         "evaluate@vgg_lstm-rgb",
+        "export@vgg_lstm-rgb",
         "features",
         "gallery",
         "snapshot",
