@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Where it is set, every start would compile TensorFlow anew: 15 s more, each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup repro ucf101 test quick mutants lint mlflow airflow worker retrain stylize
+.PHONY: help setup repro ucf101 test quick mutants lint mlflow airflow worker retrain stylize backup restore
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -76,6 +76,19 @@ retrain: $(VENV)/.airflow ## trigger the DAG retrain and follow it; PARAMS='{"da
 
 stylize: $(VENV)/.airflow ## trigger the DAG stylize and follow it; PARAMS='{"style": "starry_night.jpg"}'
 	@python airflow/trigger.py stylize '$(or $(PARAMS),{})'
+
+# Here the stores are DVC's cache and MLflow's folder, and the repository is this one.
+HERE = DVC_REMOTE="$$(dvc cache dir)" MLFLOW_ARTIFACTS=mlruns RETRAIN_REPOSITORY=.
+
+backup: setup ## save models, registry, data and runs to BACKUP; SYSTEM=docker: of the containers
+	@test -n "$(BACKUP)" || { echo "name a place outside: make backup BACKUP=/mnt/backups/today"; exit 1; }
+	@if [ "$(SYSTEM)" = docker ]; then docker/backup save "$(BACKUP)"; \
+	else $(HERE) python docker/archive.py save "$(BACKUP)"; fi
+
+restore: setup ## bring back what `make backup` saved to BACKUP; SYSTEM=docker: to the containers
+	@test -n "$(BACKUP)" || { echo "name the backup: make restore BACKUP=/mnt/backups/today"; exit 1; }
+	@if [ "$(SYSTEM)" = docker ]; then docker/backup load "$(BACKUP)"; \
+	else $(HERE) python docker/archive.py load "$(BACKUP)"; fi
 
 $(VENV)/.airflow: $(VENV)/.installed requirements-airflow.txt
 	@uv pip install --quiet --no-deps --require-hashes --python $(VENV)/bin/python -r $(word 2,$^) || \
