@@ -322,6 +322,14 @@ def inbox(
 
 
 @app.command(rich_help_panel=_ORCHESTRATION)
+def maintain() -> None:
+    """Delete old runs' work trees, branches and data; docs/operations.md says what stays."""
+    from pipeline.orchestration.maintenance import run
+
+    run()
+
+
+@app.command(rich_help_panel=_ORCHESTRATION)
 def arrivals() -> int:
     """Exit with 0 if clips have arrived in the folder of params.yaml, with 99 if not."""
     from pipeline.orchestration.arrivals import run

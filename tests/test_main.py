@@ -23,7 +23,7 @@ def test_every_stage_and_every_command_has_a_module_and_the_other_way_round():
         for path in (ROOT / "pipeline" / room).glob("*.py")
     }
     named = {each.callback.__name__ for each in app.registered_commands}
-    assert named - {"worktree", "inbox", "arrivals"} == modules - {"__init__"}
+    assert named - {"worktree", "inbox", "arrivals", "maintain"} == modules - {"__init__"}
 
 
 def test_help_groups_the_commands(capsys):
