@@ -35,9 +35,14 @@ _CONVOLUTIONS = ("Conv2D", "Conv3D", "Dense", "DepthwiseConv2D")
 
 
 def deployment_form(model: keras.Model) -> keras.Model:
-    """`model` with the outputs logits and features: what its last Dense gives and takes."""
+    """`model` with the outputs logits and features: what its last Dense gives and takes.
+
+    Of an LSTM, the mean of what it takes is a feature, too: it forgets what its classes do not need
+    to be told apart, and strangers are told by.
+    """
     head = next(layer for layer in reversed(model.layers) if isinstance(layer, layers.Dense))
-    body = keras.Model(model.input, head.input)
+    frames = [layer.input for layer in model.layers if isinstance(layer, layers.LSTM)]
+    body = keras.Model(model.input, [head.input, *frames])
     folds = _Folds(body)
 
     def deployed(operation: Operation) -> Call:
@@ -47,8 +52,11 @@ def deployment_form(model: keras.Model) -> keras.Model:
 
     inputs = keras.Input(model.input_shape[1:], name=INPUT)
     copy = keras.models.clone_model(body, inputs, deployed, _call)
-    logits = _weighted(layers.Dense(head.units), head.get_weights())(copy.output)
-    return keras.Model(inputs, {"logits": logits, "features": copy.output}, name=model.name)
+    taken, *frames = copy.outputs
+    logits = _weighted(layers.Dense(head.units), head.get_weights())(taken)
+    means = [ops.mean(each, axis=1) for each in frames]
+    features = ops.concatenate([taken, *means], axis=-1) if means else taken
+    return keras.Model(inputs, {"logits": logits, "features": features}, name=model.name)
 
 
 def _call(call: Call, *args: Any, mask: Any = None, training: Any = None) -> Any:

@@ -1,6 +1,13 @@
 """None of these: how far a clip lies from what the network was trained on.
 
-Outputs are means over a clip's windows, one row per clip.
+Outputs are means over a clip's windows, one row per clip. Their features are split in two:
+
+    features  =  directions in which the classes differ  +  all others
+                 distance to the nearest class              distance to the middle
+
+Both distances are measured in standard deviations within classes (Mahalanobis). A stranger of the
+same kind as the classes is far from each of them in the first; a video of another kind, noise or a
+still picture is far in the second. The score is the sum of their logarithms.
 """
 
 from __future__ import annotations
@@ -19,10 +26,13 @@ if TYPE_CHECKING:
 
     from pipeline.inference.runtime import Outputs
 
-Arrays = dict[str, "NDArray[np.float32]"]
+    Array = NDArray[np.float32]
+    Arrays = dict[str, Array]
 
 KEPT = 0.95  # share of known clips that the threshold lets pass
-_NEIGHBOURS = 5
+_SHRINKAGE = 0.5  # of the covariance to a multiple of the identity: there are few groups to fit it
+_RANK = 64  # axes of the covariance that are kept; the others share one variance
+_TINY = 1e-6
 
 
 def fit_rejection(
@@ -35,15 +45,15 @@ def fit_rejection(
 
     The threshold lets KEPT of the validation clips pass.
     """
-    arrays = {"features": _unit(train.features)}
-    scores = _neighbours(arrays, validation)
+    arrays = _fitted(train.features, train_labels)
+    scores = _distances(arrays, validation)
     threshold = float(np.quantile(scores, KEPT))
     kept = float(np.mean(scores <= threshold))
-    return Rejection("neighbours", threshold, kept), arrays
+    return Rejection("distances", threshold, kept), arrays
 
 
 def stranger_score(
-    rejection: Rejection, arrays: Mapping[str, NDArray[np.float32]], outputs: Outputs
+    rejection: Rejection, arrays: Mapping[str, Array], outputs: Outputs
 ) -> NDArray[np.float32]:
     """The score of each row, float32 [N]: above `rejection.threshold`, it is none of the classes.
 
@@ -57,17 +67,71 @@ def stranger_score(
     return SCORES[rejection.score](arrays, outputs)
 
 
-def _neighbours(arrays: Mapping[str, NDArray[np.float32]], outputs: Outputs) -> NDArray[np.float32]:
-    """Distance to the nearest training clips, as an angle (Sun et al. 2022)."""
-    likeness = _unit(outputs.features) @ arrays["features"].T
-    nearest = np.sort(likeness, axis=1)[:, -_NEIGHBOURS:]
-    return np.asarray(1 - nearest.mean(axis=1), np.float32)
+def _distances(arrays: Mapping[str, Array], outputs: Outputs) -> Array:
+    x = _spread(outputs.features) - arrays["mean"]
+    x = x / arrays["scale"]
+    place = x @ arrays["directions"]
+    of_classes = ((place[:, None] - arrays["classes"]) ** 2).sum(axis=-1).min(axis=1)
+    others = _squared_length(x, arrays) - (place**2).sum(axis=1)
+    return np.asarray(np.log(of_classes + _TINY) + np.log(np.maximum(others, _TINY)), np.float32)
 
 
-def _unit(features: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Each row, scaled to length 1."""
-    lengths = np.linalg.norm(features, axis=-1, keepdims=True)
-    return np.asarray(features / np.maximum(lengths, 1e-12), np.float32)
+def _fitted(features: Array, labels: NDArray[np.integer]) -> Arrays:
+    """Means, scales and axes of the features of known clips, and where the classes lie in them."""
+    x = _spread(features).astype(np.float64)
+    mean, scale = x.mean(axis=0), x.std(axis=0) + 1e-3
+    x = (x - mean) / scale
+    _, rows, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    means = np.stack([x[rows == row].mean(axis=0) for row in range(len(counts))])
+    axes, variance = _covariance(x - means[rows])
+    directions = _directions(means * np.sqrt(counts / len(x))[:, None], axes, variance)
+    arrays = {
+        "mean": mean,
+        "scale": scale,
+        "axes": axes,
+        "variance": variance,
+        "directions": directions,
+        "classes": means @ directions,
+    }
+    return {name: np.asarray(array, np.float32) for name, array in arrays.items()}
 
 
-SCORES = {"neighbours": _neighbours}
+def _covariance(residuals: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The covariance within classes, shrunk and of low rank, as its inverse needs it.
+
+    Its inverse is (identity − axes · axesᵀ) / variance.
+    """
+    covariance = residuals.T @ residuals / len(residuals)
+    values, vectors = np.linalg.eigh(covariance)
+    values, vectors = np.maximum(values[-_RANK:], 0), vectors[:, -_RANK:]
+    variance = np.maximum(_SHRINKAGE * np.trace(covariance) / len(covariance), _TINY)
+    kept = (1 - _SHRINKAGE) * values
+    return vectors * np.sqrt(kept / (kept + variance)), np.asarray(variance)
+
+
+def _directions(
+    means: NDArray[np.float64], axes: NDArray[np.float64], variance: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """What tells the classes apart best (linear discriminants), [D, classes − 1].
+
+    A product with them is a place in units of the standard deviation within classes.
+    """
+    solved = (means - (means @ axes) @ axes.T) / variance
+    values, vectors = np.linalg.eigh(means @ solved.T)
+    count = min(len(means) - 1, means.shape[1])
+    values, vectors = values[-count:], vectors[:, -count:]
+    return np.asarray(solved.T @ vectors / np.sqrt(np.maximum(values, _TINY)))
+
+
+def _squared_length(x: Array, arrays: Mapping[str, Array]) -> Array:
+    """In standard deviations within classes."""
+    along = (x @ arrays["axes"]) ** 2
+    return np.asarray(((x**2).sum(axis=1) - along.sum(axis=1)) / arrays["variance"], np.float32)
+
+
+def _spread(features: Array) -> Array:
+    """Square roots: features after a ReLU are many small ones and a few large ones."""
+    return np.asarray(np.sign(features) * np.sqrt(np.abs(features)), np.float32)
+
+
+SCORES = {"distances": _distances}

@@ -65,11 +65,18 @@ def test_a_network_with_a_pretrained_backbone_keeps_its_answers(shared, file):
     assert not [layer for layer in form.layers if isinstance(layer, layers.BatchNormalization)]
 
 
-def test_features_are_what_the_last_dense_takes():
-    model = build("csn", input_shape=windows().shape[1:], classes=5)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_features_are_what_the_last_dense_takes_and_the_lstm(architecture):
+    model = build(architecture, input_shape=windows().shape[1:], classes=5)
     outputs = deployment_form(model)(windows(), training=False)
     kernel, bias = model.layers[-1].get_weights()
-    np.testing.assert_allclose(outputs["features"] @ kernel + bias, outputs["logits"], atol=1e-5)
+    taken, frames = np.split(outputs["features"], [len(kernel)], axis=1)
+    np.testing.assert_allclose(taken @ kernel + bias, outputs["logits"], atol=1e-5)
+    lstms = [layer for layer in model.layers if isinstance(layer, layers.LSTM)]
+    assert frames.shape[1] == sum(layer.input.shape[-1] for layer in lstms)
+    for layer in lstms:
+        expected = keras.Model(model.input, layer.input)(windows(), training=False)
+        np.testing.assert_allclose(frames, np.mean(expected, axis=1), atol=1e-5)
 
 
 @pytest.mark.parametrize("padding", ["same", "valid"])

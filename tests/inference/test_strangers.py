@@ -46,7 +46,7 @@ def test_a_clips_score_does_not_depend_on_its_neighbours_in_the_batch(fitted):
     alone = [
         stranger_score(*fitted, Outputs(*(each[i : i + 1] for each in outputs))) for i in range(8)
     ]
-    np.testing.assert_allclose(together, np.concatenate(alone), atol=1e-6)
+    np.testing.assert_allclose(together, np.concatenate(alone), atol=1e-4)
 
 
 def test_arrays_survive_a_file_without_pickle(fitted, tmp_path):
