@@ -21,7 +21,8 @@ from benchmarks.alone import alone
 
 ROOT = Path(__file__).parents[1]
 MODEL = "turn"
-WINDOWS = 4
+WINDOWS = 2
+CLIPS = 2  # of each group: more are near-duplicates
 log = logging.getLogger("benchmarks.turns")
 
 
@@ -29,7 +30,7 @@ def main() -> None:
     """Train and probe every turn that is not there."""
     options = _options()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    catalogue = pd.read_parquet(options.real / "data/subset/catalogue.parquet")
+    catalogue = chosen(options.real)
     for stranger in sorted(catalogue["class_name"].unique()):
         turn = options.folder / stranger
         if not (turn / "outputs.npz").exists():
@@ -37,6 +38,12 @@ def main() -> None:
             train(turn)
             alone(probe, turn, options.real)
             log.info("%s is there", turn)
+
+
+def chosen(real: Path) -> pd.DataFrame:
+    """The rows of the catalogue that trainings take, and are judged on."""
+    catalogue = pd.read_parquet(real / "data/subset/catalogue.parquet")
+    return catalogue.sort_values("clip").groupby("group").head(CLIPS)
 
 
 def make_tree(turn: Path, real: Path, catalogue: pd.DataFrame, options: argparse.Namespace) -> None:
@@ -48,7 +55,8 @@ def make_tree(turn: Path, real: Path, catalogue: pd.DataFrame, options: argparse
     catalogue.to_parquet(turn / "data/subset/catalogue.parquet")
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     params["train"] |= {"crop": options.crop, "max_minutes": options.minutes}
-    params["models"] = {MODEL: {"architecture": options.architecture, "stream": "rgb", "seed": 0}}
+    model = {"architecture": options.architecture, "backbone": options.backbone}
+    params["models"] = {MODEL: model | {"stream": "rgb", "seed": 0}}
     params["machine"]["threads"] = 1
     (turn / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
 
@@ -61,50 +69,20 @@ def train(turn: Path) -> None:
 
 
 def probe(turn: Path, real: Path) -> None:
-    """Write the network's outputs for each clip of `real`, strangers too."""
+    """Write what the network's deployment form says of each clip of `real`, strangers too."""
     import keras
 
-    from pipeline.dataset.catalogue import read_catalogue
+    from pipeline.inference.deployment import deployment_form
     from pipeline.params import load_params
     from pipeline.shards.batches import window_spec
     from pipeline.shards.loader import evaluation_windows
 
-    catalogue = read_catalogue(real / "data/subset/catalogue.parquet")
-    clips = dict.fromkeys(catalogue["clip"].to_pylist(), 0)
+    clips = dict.fromkeys(chosen(real)["clip"], 0)
     spec = window_spec(load_params(turn / "params.yaml"), "rgb")
     files = sorted((turn / "data/extract/tfrecord").glob("*.rgb.tfrecord"))
     network = keras.saving.load_model(turn / f"data/train/{MODEL}/model.keras", compile=False)
     dataset = evaluation_windows(files, clips, spec, windows=WINDOWS, batch_size=32)
-    found = _collected(probing(network), dataset)
-    np.savez(turn / "outputs.npz", **found)
-
-
-def probing(network: Any) -> Any:
-    """The network with more outputs: probabilities, features, and the means of earlier maps."""
-    import keras
-    from keras import ops
-
-    outputs = {
-        "probabilities": network.output,
-        "features": network.get_layer("probabilities").input,
-    }
-    frames = network.input_shape[1]
-    for number, layer in enumerate(_stages(network)):
-        maps = layer.output
-        if len(maps.shape) == 4:  # of frames folded into the batch
-            maps = ops.reshape(maps, (-1, frames, *maps.shape[1:]))
-        outputs[f"map{number}"] = ops.mean(maps, axis=(1, 2, 3))
-    return keras.Model(network.input, outputs)
-
-
-def _stages(network: Any) -> list[Any]:
-    """The last layer of each spatial size, from the finest map to the coarsest."""
-    last: dict[int, Any] = {}
-    for layer in network.layers:
-        shape = getattr(layer.output, "shape", ())
-        if len(shape) in (4, 5) and shape[-2] > 1 and shape[-2] < network.input_shape[-2]:
-            last[shape[-2]] = layer
-    return [last[size] for size in sorted(last, reverse=True)]
+    np.savez(turn / "outputs.npz", **_collected(deployment_form(network), dataset))
 
 
 def _collected(network: Any, dataset: Any) -> dict[str, np.ndarray]:
@@ -126,9 +104,10 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("real", type=Path)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--architecture", default="r2plus1d")
-    parser.add_argument("--minutes", type=float, default=2.0)
-    parser.add_argument("--crop", type=int, default=64)
+    parser.add_argument("--architecture", default="csn")
+    parser.add_argument("--backbone", default="scratch")
+    parser.add_argument("--minutes", type=float, default=3.0)
+    parser.add_argument("--crop", type=int, default=96)
     return parser.parse_args()
 
 

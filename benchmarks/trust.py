@@ -1,0 +1,425 @@
+"""How far a model can be trusted: `python -m benchmarks.trust REAL FOLDER [--turns TURNS]`.
+
+REAL is a work tree of real clips whose models are trained, FOLDER keeps what was computed, TURNS
+has the trainings of `benchmarks.turns`. Every model is exported and judged through its bundle:
+calibration on the test clips; strangers of other kinds (`benchmarks.far`) against the test clips;
+and, of each turn, the clips of the class that it left out. Writes trust.json beside this file.
+"""
+
+import argparse
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.stats import rankdata
+
+from benchmarks.alone import alone
+from pipeline.evaluation.calibration import calibrated, confidence_metrics
+from pipeline.evaluation.predictions import Predictions
+from pipeline.inference.calibration import prediction_set, probabilities
+from pipeline.inference.card import Card, read_card
+from pipeline.inference.runtime import Outputs
+from pipeline.inference.strangers import fit_rejection, stranger_score
+
+ROOT = Path(__file__).parents[1]
+RESULT = Path(__file__).with_suffix(".json")
+SPLITS = ("train", "validation", "test")
+log = logging.getLogger("benchmarks.trust")
+
+
+class Answers(NamedTuple):
+    """What a bundle says of clips: their names, labels and groups, and each window's outputs."""
+
+    clips: np.ndarray
+    labels: np.ndarray
+    groups: np.ndarray
+    logits: np.ndarray  # [clips, windows, classes]
+    features: np.ndarray  # [clips, D], means over the windows
+
+    @property
+    def outputs(self) -> Outputs:
+        """Means over each clip's windows."""
+        return Outputs(self.logits.mean(axis=1), self.features)
+
+
+def main() -> None:
+    """Measure what is there, and write it down."""
+    options = _options()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    models = sorted(path.parent.name for path in options.real.glob("data/train/*/model.keras"))
+    trees = {name: export(options.real, options.folder / name, name) for name in models}
+    answers = {name: answers_of(tree, name, options.shared) for name, tree in trees.items()}
+    cards = {name: read_card(tree / "data/export" / name) for name, tree in trees.items()}
+    result = {
+        "calibration": {name: calibration(answers[name], cards[name]) for name in models},
+        "far": {name: far(answers[name]) for name in models},
+        "near": near(options),
+    }
+    RESULT.write_text(json.dumps(_rounded(result), indent=2) + "\n", encoding="utf-8")
+    log.info("wrote %s", RESULT)
+
+
+# Bundles and their answers
+
+
+def export(real: Path, tree: Path, model: str) -> Path:
+    """A work tree beside `real`, with the bundle of one of its models."""
+    (tree / "data").mkdir(parents=True, exist_ok=True)
+    for name in ("extract", "subset", "train"):
+        if not (tree / "data" / name).exists():
+            (tree / "data" / name).symlink_to((real / "data" / name).resolve())
+    (tree / "params.yaml").write_bytes((real / "params.yaml").read_bytes())
+    if not (tree / "data/export" / model / "card.json").exists():
+        command = [sys.executable, "-m", "pipeline", "export", model]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        subprocess.run(command, cwd=tree, env=environment, check=True)
+    return tree
+
+
+def answers_of(tree: Path, model: str, shared: Path) -> dict[str, Answers]:
+    """By split, and of the strangers as `far`; computed once."""
+    file = tree / f"{model}.npz"
+    if not file.exists():
+        alone(write_answers, tree, model, shared, file)
+    with np.load(file) as found:
+        return {
+            part: Answers(*(found[f"{part}/{field}"] for field in Answers._fields))
+            for part in (*SPLITS, "far")
+        }
+
+
+def write_answers(tree: Path, model: str, shared: Path, file: Path) -> None:
+    """Run the bundle in `tree` on all clips and strangers."""
+    os.chdir(tree)
+    from pipeline.params import load_params
+    from pipeline.shards.batches import Batches
+
+    params = load_params(Path("params.yaml"))
+    card, run = _bundle(Path("data/export") / model)
+    batches = Batches(params, model)
+    found = {
+        split: _of_clips(run, batches.evaluation(split, card.windows), card, batches.groups)
+        for split in SPLITS
+    }
+    found["far"] = _of_strangers(run, card, shared)
+    arrays = {
+        f"{part}/{field}": value
+        for part, each in found.items()
+        for field, value in each._asdict().items()
+    }
+    np.savez(file, **arrays)
+
+
+def _bundle(folder: Path) -> tuple[Card, Callable[[np.ndarray], Outputs]]:
+    from pipeline.inference.runtime import LiteRT
+
+    card = read_card(folder)
+    return card, LiteRT(folder / card.forms["float32"].file)
+
+
+def _of_clips(
+    run: Callable[[np.ndarray], Outputs],
+    batches: Iterable[Any],
+    card: Card,
+    groups: Mapping[str, str],
+) -> Answers:
+    labels, clips, outputs = [], [], []
+    for x, y, names in batches:
+        outputs.append(run(x.numpy()))
+        labels.append(y.numpy())
+        clips += [name.decode() for name in names.numpy()]
+    clips = clips[:: card.windows]
+    logits, features = _by_clip(outputs, card.windows)
+    of = np.array([groups[clip] for clip in clips])
+    return Answers(np.array(clips), np.concatenate(labels)[:: card.windows], of, logits, features)
+
+
+def _of_strangers(run: Callable[[np.ndarray], Outputs], card: Card, shared: Path) -> Answers:
+    """`clips` are names, `groups` kinds."""
+    from benchmarks.far import strangers
+    from pipeline.inference.windows import Coverage
+
+    names, kinds, logits, features = [], [], [], []
+    for each in strangers(shared, card.sampling):
+        windows = Coverage.of(card).cut(each.steps)
+        outputs = run(np.stack([window.pixels(card.window) for window in windows]))
+        names.append(each.name)
+        kinds.append(each.kind)
+        logits.append(outputs.logits.mean(axis=0, keepdims=True))
+        features.append(outputs.features.mean(axis=0))
+    labels = np.full(len(names), -1)
+    return Answers(np.array(names), labels, np.array(kinds), np.stack(logits), np.stack(features))
+
+
+def _by_clip(outputs: list[Outputs], windows: int) -> tuple[np.ndarray, np.ndarray]:
+    logits, features = (np.concatenate(each) for each in zip(*outputs, strict=True))
+    by_clip = [each.reshape(-1, windows, each.shape[-1]) for each in (logits, features)]
+    return by_clip[0], by_clip[1].mean(axis=1)
+
+
+# Calibration
+
+
+def calibration(answers: Mapping[str, Answers], card: Card) -> dict[str, Any]:
+    """Errors of test probabilities before and after the temperature; coverage of sets."""
+    test = _windows(answers["test"], card.classes)
+    after = calibrated(test, card.calibration.temperature)
+    return {
+        "temperature": card.calibration.temperature,
+        "test_clips": len(after.clips),
+        "validation_clips": len(answers["validation"].clips),
+        "raw": confidence_metrics(test.by_clip()),
+        "calibrated": confidence_metrics(after),
+        "calibrated_error_if_honest": honest_error(after),
+        "sets": {
+            coverage: _set(answers["test"], card, coverage)
+            for coverage in card.calibration.conformal
+        },
+    }
+
+
+def honest_error(videos: Predictions, draws: int = 200) -> dict[str, float]:
+    """The calibration error of labels drawn from the probabilities: what chance alone gives."""
+    rng = np.random.default_rng(0)
+    cumulated = videos.probabilities.cumsum(axis=1)
+    found = []
+    for _ in range(draws):
+        above = cumulated < rng.random((len(cumulated), 1)) * cumulated[:, -1:]
+        drawn = Predictions(
+            videos.classes, videos.clips, videos.groups, above.sum(axis=1), videos.probabilities
+        )
+        found.append(confidence_metrics(drawn)["expected_calibration_error"])
+    return {"mean": float(np.mean(found)), "95 %": float(np.quantile(found, 0.95))}
+
+
+def _windows(answers: Answers, classes: tuple[str, ...]) -> Predictions:
+    count = answers.logits.shape[1]
+    clips, groups, labels = (
+        np.repeat(each, count) for each in (answers.clips, answers.groups, answers.labels)
+    )
+    chances = probabilities(answers.logits.reshape(-1, len(classes)), 1.0)
+    return Predictions(classes, clips, groups, labels, chances)
+
+
+def _set(test: Answers, card: Card, coverage: str) -> dict[str, float]:
+    chances = probabilities(test.outputs.logits, card.calibration.temperature)
+    chosen = prediction_set(chances, card.calibration.conformal[coverage])
+    covered = chosen[np.arange(len(test.labels)), test.labels]
+    return {"covered": float(covered.mean()), "classes": float(chosen.sum(axis=1).mean())}
+
+
+# Strangers
+
+Score = Callable[[Answers, Answers], Callable[[Outputs], np.ndarray]]
+
+
+def _bundles_score(train: Answers, validation: Answers) -> Callable[[Outputs], np.ndarray]:
+    rejection, arrays = fit_rejection(
+        train.outputs, train.labels, validation.outputs, validation.labels
+    )
+    return lambda outputs: stranger_score(rejection, arrays, outputs)
+
+
+def _neighbours(train: Answers, validation: Answers) -> Callable[[Outputs], np.ndarray]:
+    """Mean angle to the five nearest training clips (Sun et al. 2022)."""
+    known = _unit(train.features)
+    return lambda outputs: 1 - np.sort(_unit(outputs.features) @ known.T)[:, -5:].mean(axis=1)
+
+
+def _mahalanobis(train: Answers, validation: Answers) -> Callable[[Outputs], np.ndarray]:
+    """Distance to the nearest class, of one covariance for all (Lee et al. 2018)."""
+    means, inverse = _gaussian(train.features, train.labels)
+    return lambda outputs: _nearest(outputs.features, means, inverse)
+
+
+def _relative(train: Answers, validation: Answers) -> Callable[[Outputs], np.ndarray]:
+    """The same, less the distance to all classes as one (Ren et al. 2021)."""
+    means, inverse = _gaussian(train.features, train.labels)
+    mean, whole = _gaussian(train.features, np.zeros_like(train.labels))
+    return lambda outputs: (
+        _nearest(outputs.features, means, inverse) - _nearest(outputs.features, mean, whole)
+    )
+
+
+def _residual(train: Answers, validation: Answers) -> Callable[[Outputs], np.ndarray]:
+    """What the training clips' main axes leave (ViM's first part, Wang et al. 2022)."""
+    middle = train.features.mean(axis=0)
+    _, values, axes = np.linalg.svd(train.features - middle, full_matrices=False)
+    share = np.cumsum(values**2) / np.sum(values**2)
+    kept = axes[: int(np.searchsorted(share, 0.95)) + 1]
+
+    def score(outputs: Outputs) -> np.ndarray:
+        x = outputs.features - middle
+        return (x**2).sum(axis=1) - ((x @ kept.T) ** 2).sum(axis=1)
+
+    return score
+
+
+SCORES: dict[str, Score] = {
+    "bundle": _bundles_score,
+    "neighbours": _neighbours,
+    "mahalanobis": _mahalanobis,
+    "relative mahalanobis": _relative,
+    "residual": _residual,
+    "maximum logit": lambda *_: lambda outputs: -outputs.logits.max(axis=1),
+    "energy": lambda *_: lambda outputs: -np.log(np.exp(outputs.logits).sum(axis=1)),
+    "maximum probability": lambda *_: lambda outputs: -probabilities(outputs.logits, 1.0).max(1),
+}
+
+
+def far(answers: Mapping[str, Answers]) -> dict[str, Any]:
+    """Each score's AUROC, and of the bundle's that by kind, and the known clips kept."""
+    strange = answers["far"]
+    scored = {name: _scored(score, answers, strange) for name, score in SCORES.items()}
+    test, found = scored["bundle"]
+    kinds = {kind: auroc(test, found[strange.groups == kind]) for kind in set(strange.groups)}
+    return {
+        "strangers": len(found),
+        "auroc": {name: auroc(*each) for name, each in scored.items()},
+        "auroc_by_kind": dict(sorted(kinds.items())),
+        **_threshold(answers, found, test),
+    }
+
+
+def near(options: argparse.Namespace) -> dict[str, Any]:
+    """By network: each score's mean AUROC over the turns, and each turn."""
+    found = {"mobilenet, untrained": _pretrained_turns(options)}
+    if options.turns:
+        found["turns"] = _trained_turns(options)
+    return {name: _over_turns(turns) for name, turns in found.items()}
+
+
+def _trained_turns(options: argparse.Namespace) -> dict[str, dict[str, Answers]]:
+    """What each turn's bundle says of the classes that it knows, and of its stranger as `far`."""
+    found = {}
+    for turn in sorted(path.parent for path in options.turns.glob("*/outputs.npz")):
+        with np.load(turn / "outputs.npz") as arrays:
+            found[turn.name] = _turn(turn.name, dict(arrays), options.real)
+    return found
+
+
+def _pretrained_turns(options: argparse.Namespace) -> dict[str, dict[str, Answers]]:
+    from benchmarks import pretrained
+
+    file = options.folder / "mobilenet.npz"
+    if not file.exists():
+        weights = options.shared / "weights/mobilenet_2_5_224_tf_no_top.h5"
+        alone(pretrained.write_features, file, options.real / "data/extract/parquet", weights)
+    with np.load(file) as arrays:
+        found = dict(arrays)
+    classes = sorted({clip.partition("/")[0] for clip in found["clips"]})
+    return {name: _turn(name, found, options.real) for name in classes}
+
+
+def _turn(stranger: str, arrays: Mapping[str, np.ndarray], real: Path) -> dict[str, Answers]:
+    """Answers by split, and the test clips of the stranger as `far`."""
+    from pipeline.dataset.catalogue import read_catalogue
+
+    table = read_catalogue(real / "data/subset/catalogue.parquet")
+    rows_of = {row["clip"]: row for row in table.to_pylist()}
+    clips = arrays["clips"]
+    classes, splits, groups = (
+        np.array([rows_of[clip][name] for clip in clips])
+        for name in ("class_name", "split", "group")
+    )
+    known = sorted(set(classes) - {stranger})
+    labels = np.array([known.index(name) if name != stranger else -1 for name in classes])
+    features = arrays["features"].reshape(len(clips), -1, arrays["features"].shape[-1])
+    logits = arrays.get("logits", np.zeros((len(clips), 1, len(known))))
+    answers = Answers(clips, labels, groups, logits, features.mean(axis=1))
+    rows = {split: (splits == split) & (labels >= 0) for split in SPLITS}
+    rows["far"] = (splits == "test") & (labels < 0)
+    return {part: Answers(*(each[taken] for each in answers)) for part, taken in rows.items()}
+
+
+def _over_turns(turns: Mapping[str, Mapping[str, Answers]]) -> dict[str, Any]:
+    by_score = {
+        name: {turn: auroc(*_scored(score, each, each["far"])) for turn, each in turns.items()}
+        for name, score in SCORES.items()
+    }
+    thresholds = [
+        _threshold(each, *reversed(_scored(SCORES["bundle"], each, each["far"])))
+        for each in turns.values()
+    ]
+    accuracy = [
+        np.mean(each["test"].outputs.logits.argmax(axis=1) == each["test"].labels)
+        for each in turns.values()
+    ]
+    return {
+        "auroc": {name: float(np.mean(list(each.values()))) for name, each in by_score.items()},
+        "auroc_by_class": by_score["bundle"],
+        "accuracy_of_known": float(np.mean(accuracy)),
+        **{key: float(np.mean([each[key] for each in thresholds])) for key in thresholds[0]},
+    }
+
+
+def _scored(
+    score: Score, answers: Mapping[str, Answers], strange: Answers
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scores of the known test clips, and of strangers."""
+    of = score(answers["train"], answers["validation"])
+    return of(answers["test"].outputs), of(strange.outputs)
+
+
+def _threshold(
+    answers: Mapping[str, Answers], strange: np.ndarray, test: np.ndarray
+) -> dict[str, float]:
+    """What the bundle's threshold does: known test clips kept, strangers rejected."""
+    parts = (answers["train"], answers["validation"])
+    train, validation = ((each.outputs, each.labels) for each in parts)
+    rejection, _ = fit_rejection(*train, *validation)
+    return {
+        "known_kept": float(np.mean(test <= rejection.threshold)),
+        "strangers_rejected": float(np.mean(strange > rejection.threshold)),
+    }
+
+
+def auroc(known: np.ndarray, strange: np.ndarray) -> float:
+    """How often a stranger scores higher than a known clip."""
+    ranks = rankdata(np.r_[known, strange])[len(known) :]
+    lowest = len(strange) * (len(strange) + 1) / 2
+    return float((ranks.sum() - lowest) / (len(known) * len(strange)))
+
+
+def _gaussian(features: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Means of the classes, and the inverse of their common covariance, shrunk by half."""
+    _, rows = np.unique(labels, return_inverse=True)
+    means = np.stack([features[rows == row].mean(axis=0) for row in range(rows.max() + 1)])
+    residuals = features - means[rows]
+    covariance = residuals.T @ residuals / len(residuals)
+    size = len(covariance)
+    return means, np.linalg.inv((covariance + np.eye(size) * np.trace(covariance) / size) / 2)
+
+
+def _nearest(features: np.ndarray, means: np.ndarray, inverse: np.ndarray) -> np.ndarray:
+    apart = features[:, None] - means
+    return np.einsum("nci,ij,ncj->nc", apart, inverse, apart, optimize=True).min(axis=1)
+
+
+def _unit(features: np.ndarray) -> np.ndarray:
+    return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(each) for key, each in value.items()}
+    return round(value, 4) if isinstance(value, float) else value
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("real", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--turns", type=Path)
+    parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
