@@ -56,7 +56,7 @@ class BundleModel:
         try:
             with self._lock:
                 return answer_document(self._classified(*_given(row)))
-        except (PipelineError, OSError, ValueError) as error:
+        except (PipelineError, OSError, ValueError, ImportError) as error:
             return {"error": str(error)}
 
     def _classified(self, way: str, value: Any) -> Answer:
