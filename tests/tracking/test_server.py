@@ -18,9 +18,19 @@ import requests
 from mlflow import MlflowClient
 
 from pipeline.tracking.live import LiveRun
+from pipeline.tracking.lookup import (
+    CHAMPION,
+    CHAMPION_URI,
+    MODEL,
+    _Asked,
+    _on_server,
+    find_version,
+)
+from pipeline.tracking.promotion import Answers, Challenger, promote
+from pipeline.tracking.registered import fetch_bundle
 from pipeline.tracking.runs import is_tracked, upsert
-from pipeline.tracking.trained import read_trained
-from tests.tracking.conftest import contents, history, make_record
+from pipeline.tracking.trained import bundle_hash, read_trained
+from tests.tracking.conftest import contents, history, make_record, write_bundle
 
 ROOT = Path(__file__).parents[2]
 START = 240  # seconds; a few on an idle machine
@@ -137,6 +147,20 @@ def test_a_server_killed_during_training_loses_nothing(
     logged = times_logged(server, "r2plus1d-rgb")
     assert {step for key, step in logged if key == "epoch/loss"} == {0, 1, 2}
     assert set(logged.values()) == {1}
+
+
+def test_a_champion_s_bundle_is_found_and_fetched_over_http(
+    server: Server, trained: Write, tmp_path: Path
+) -> None:
+    folders = trained("vgg_lstm-rgb")
+    bundle = write_bundle(folders[0])
+    challenger = Challenger(*folders, Answers(("A",), {"A/a": "g"}, {"A/a": True}), bundle)
+    promote(challenger, tracking_uri=server.uri, test=None, rematch=None)
+    version = _on_server(server.uri, _Asked(MODEL, CHAMPION, None))
+    assert version == _on_server(server.uri, _Asked(MODEL, None, "1"))
+    assert version == find_version(CHAMPION_URI, tracking_uri=server.store)
+    fetched = fetch_bundle(CHAMPION_URI, tmp_path / "bundles", tracking_uri=server.uri)
+    assert bundle_hash(fetched) == version.bundle == bundle_hash(bundle)
 
 
 def metrics(server: Server, name: str) -> set[object]:
