@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pipeline.params import Train
 
 WARMUP_STEPS = 50
-DECAY = 0.3  # share of all steps, where it ends with the budget
+DECAY = 0.3  # share of all steps
 TARGET_EPOCHS = 2  # a target that one epoch reaches may be luck on a small validation split
 RATE_EPOCHS = 8  # the last epochs, whose speed predicts that of the next
 
@@ -38,9 +38,8 @@ class Schedule:
                /                   `-._
              warm-up   stable      decay
 
-    The decay begins so that it ends with `max_steps` or `max_minutes`. On reaching the target
-    accuracy, or on a plateau, it begins early and takes as many steps as came before: what is
-    learned in less than half of the budget ends early, all else uses the whole of it.
+    The decay begins so that it ends with `max_steps` or `max_minutes`; earlier on reaching the
+    target accuracy or on a plateau. It takes DECAY of all steps.
     """
 
     def __init__(self, settings: Train, steps_per_epoch: int) -> None:
@@ -55,7 +54,8 @@ class Schedule:
         if self.progress.decay_cause:
             self._shorten(in_time)
         elif cause := early_decay(history, self.settings, self.steps_per_epoch):
-            self._settle(cause, stable=0, decay=min(step, in_steps, in_time))
+            decay = math.ceil(step * DECAY / (1 - DECAY))
+            self._settle(cause, stable=0, decay=min(decay, in_steps, in_time))
         else:
             cause = "max_steps" if in_steps <= in_time else "max_minutes"
             left = min(in_steps, in_time)
