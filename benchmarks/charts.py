@@ -1,6 +1,7 @@
 """Draw README's charts from committed JSON: `python -m benchmarks.charts`."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ FOLDER = Path(__file__).parent
 
 
 def main() -> None:
-    """Write shards.png and, where it was measured, accuracy.png beside this file."""
+    """Write shards.png and, where they were measured, the other charts beside this file."""
     shards().savefig(FOLDER / "shards.png", dpi=120)
     if (FOLDER / "accuracy.json").is_file():
         accuracy(_read("accuracy"), _read("lengths")).savefig(FOLDER / "accuracy.png", dpi=120)
+    if (FOLDER / "inference.json").is_file() and "hardware" in (forms := _read("inference")):
+        inference(forms["networks"]).savefig(FOLDER / "inference.png", dpi=120)
 
 
 def shards() -> Figure:
@@ -39,6 +42,29 @@ def accuracy(measured: dict[str, Any], lengths: list[dict[str, Any]]) -> Figure:
     _controls(middle, measured["controls"])
     _lengths(right, lengths)
     return drawing
+
+
+def inference(networks: dict[str, Any]) -> Figure:
+    """What the forms of each network weigh, keep and take."""
+    drawing = Figure(figsize=(12, 3.4), layout="constrained")
+    left, middle, right = drawing.subplots(1, 3)
+    _forms(left, networks, lambda each, form: each["accuracy"][form]["size_bytes"] / 1e6)
+    _forms(middle, networks, lambda each, form: 100 * each["accuracy"][form]["video_accuracy"])
+    _forms(right, networks, lambda each, form: each["timing"]["1"][form])
+    left.set(title="size", ylabel="MB")
+    middle.set(title="video accuracy", ylabel="%", ylim=(0, 100))
+    right.set(title="one window, one thread", ylabel="ms")
+    right.legend(fontsize=8)
+    return drawing
+
+
+def _forms(panel: Axes, networks: dict[str, Any], value: Callable[[Any, str], float]) -> None:
+    colours = {"keras": "#999999", "onnx": "#ccbb44", "float32": "#4477aa", "int8": "#ee6677"}
+    for step, (form, colour) in enumerate(colours.items()):
+        places = [place + 0.2 * (step - 1.5) for place in range(len(networks))]
+        heights = [value(each, form) for each in networks.values()]
+        panel.bar(places, heights, width=0.18, color=colour, label=form)
+    panel.set_xticks(range(len(networks)), list(networks), fontsize=8)
 
 
 def _read(name: str) -> Any:

@@ -63,6 +63,8 @@ def main() -> None:
         log.info("%s: %s", name, result["networks"][name][options.part])
     measure = peer_judged if options.part == "accuracy" else peer_timed
     result.setdefault("peer", {})[options.part] = alone(measure, options.tree, options.shared)
+    if options.part == "timing":
+        result["hardware"] = alone(_hardware)
     result["bars"] = bars(result)
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     log.info("%s", json.dumps(result["bars"], indent=2))
@@ -74,6 +76,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("tree", type=Path, help="a work tree with data/export")
     parser.add_argument("--shared", type=Path, default=SHARED, help="the folder with peers/")
     return parser.parse_args()
+
+
+def _hardware() -> str:
+    from pipeline.training.hardware import hardware
+
+    return hardware()
 
 
 # Our networks
@@ -138,6 +146,7 @@ def _timed(tree: Path, name: str, threads: int) -> dict[str, float]:
     from pipeline.inference.card import read_card
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
     bundle = tree / "data/export" / name
     window = np.random.default_rng(0).uniform(0, 255, read_card(bundle).window.shape)
     with tempfile.TemporaryDirectory() as folder:

@@ -48,6 +48,7 @@ class Clips(NamedTuple):
 def one_thread() -> None:
     """Let TensorFlow compute on one thread, as the others do; before it computes."""
     tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
 def open_keras(path: Path) -> Classify:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from benchmarks import charts
 from benchmarks.inference import bars, in_turns
 
 FORMS = {
@@ -10,7 +11,7 @@ FORMS = {
     "int8": {"size_bytes": 150, "video_accuracy": 0.894, "max_difference": 0.1},
     "onnx": {"size_bytes": 600, "video_accuracy": 0.9, "max_difference": 3e-7},
 }
-TIMES = {"keras": 8.0, "int8": 2.0}
+TIMES = {"keras": 8.0, "onnx": 5.0, "float32": 5.0, "int8": 2.0}
 RESULT = {
     "networks": {"csn-rgb": {"accuracy": FORMS, "timing": {"1": TIMES, "2": TIMES}}},
     "peer": {
@@ -47,3 +48,9 @@ def test_contestants_take_turns():
     turn = seen.index("b")
     assert seen[: 2 * turn] == ["a"] * turn + ["b"] * turn
     assert seen.count("a") == seen.count("b")
+
+
+def test_the_chart_has_a_bar_per_form_and_network():
+    size, kept, time = charts.inference(RESULT["networks"]).axes
+    assert [bar.get_height() for bar in time.patches] == [8.0, 5.0, 5.0, 2.0]
+    assert len(size.patches) == len(kept.patches) == len(TIMES)

@@ -1,7 +1,9 @@
 """The stage export on twelve drawn clips of two classes, with an untrained network."""
 
 import json
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import keras
 import numpy as np
@@ -14,6 +16,7 @@ from pipeline.evaluation.predict import inference, predict
 from pipeline.evaluation.predictions import write_predictions
 from pipeline.files import content_hash
 from pipeline.inference.card import read_card
+from pipeline.inference.convert import write_form
 from pipeline.inference.runtime import LiteRT
 from pipeline.inference.strangers import stranger_score
 from pipeline.models import build
@@ -90,6 +93,14 @@ def write_project(validation: str = "validation") -> None:
     (TRAIN / MODEL / "record.json").write_text(json.dumps(RECORD), encoding="utf-8")
 
 
+@contextmanager
+def _at_once(model, folder, ranges):
+    """Stands in for the conversion: float32 alone, in this process."""
+    with TemporaryDirectory() as scratch:
+        write_form("float32", model, folder / "float32.tflite", Path(scratch))
+    yield lambda form: folder / "float32.tflite"
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """The bundle that the stage writes."""
@@ -152,6 +163,7 @@ def test_without_validation_clips_training_clips_calibrate_and_the_log_says_so(
 ):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(export, "one_thread", lambda: None)
+    monkeypatch.setattr(export, "conversion", _at_once)
     monkeypatch.setattr(export, "FILES", {})  # but float32, which calibration needs
     monkeypatch.setattr(export, "_forms", lambda *given: {})
     write_project(validation="train")
@@ -170,6 +182,7 @@ def test_a_failure_leaves_nothing_behind_and_keeps_the_bundle_that_was(tmp_path,
     def fail(*given):
         raise BundleError("no")
 
+    monkeypatch.setattr(export, "conversion", _at_once)
     monkeypatch.setattr(export, "_trust", fail)
     with pytest.raises(BundleError, match="no"):
         export.run(params(), MODEL)
