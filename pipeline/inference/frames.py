@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from itertools import chain, count, pairwise
 from queue import Full, Queue
 from threading import Event, Thread
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import cv2
 import numpy as np
@@ -72,10 +72,14 @@ def _flow(now: Picture, after: Picture | None, quality: int) -> Frame:
     return Frame(byte_planes(jpeg), scale)
 
 
+# What a thread hands over: an item, in a tuple of its own; an exception; or None at the end.
+_Handed: TypeAlias = "tuple[Item] | BaseException | None"
+
+
 @contextmanager
 def ahead(items: Iterable[Item], limit: int = AHEAD) -> Iterator[Iterator[Item]]:
     """The items, made by a thread of their own, at most `limit` before they are asked for."""
-    ready: Queue[Item | BaseException | None] = Queue(limit)
+    ready: Queue[_Handed[Item]] = Queue(limit)
     stopped = Event()
     thread = Thread(target=_make, args=(items, ready, stopped), daemon=True)
     thread.start()
@@ -86,31 +90,29 @@ def ahead(items: Iterable[Item], limit: int = AHEAD) -> Iterator[Iterator[Item]]
         thread.join()
 
 
-def _taken(ready: Queue[Item | BaseException | None]) -> Iterator[Item]:
-    while (item := ready.get()) is not None:
-        if isinstance(item, BaseException):
-            raise item
-        yield item
+def _taken(ready: Queue[_Handed[Item]]) -> Iterator[Item]:
+    while (handed := ready.get()) is not None:
+        if isinstance(handed, BaseException):
+            raise handed
+        yield handed[0]
 
 
-def _make(items: Iterable[Item], ready: Queue[Item | BaseException | None], stopped: Event) -> None:
-    """Put the items, then what ended them: None, or an exception."""
+def _make(items: Iterable[Item], ready: Queue[_Handed[Item]], stopped: Event) -> None:
+    """Hand over the items, then what ended them."""
     try:
         for item in items:
-            if not _put(item, ready, stopped):
+            if not _hand(ready, (item,), stopped):
                 return
-        _put(None, ready, stopped)
+        _hand(ready, None, stopped)
     except BaseException as error:  # noqa: BLE001 - raised where the items are taken
-        _put(error, ready, stopped)
+        _hand(ready, error, stopped)
 
 
-def _put(
-    item: Item | BaseException | None, ready: Queue[Item | BaseException | None], stopped: Event
-) -> bool:
+def _hand(ready: Queue[_Handed[Item]], handed: _Handed[Item], stopped: Event) -> bool:
     """Whether there was room before the items were no longer wanted."""
     while not stopped.is_set():
         try:
-            ready.put(item, timeout=0.1)
+            ready.put(handed, timeout=0.1)
         except Full:
             continue
         return True

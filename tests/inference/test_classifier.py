@@ -169,3 +169,10 @@ def test_a_network_of_other_classes_than_its_card_s_is_refused(copied, frames):
     rewrite_card(copied, classes=("one", "two"))
     with pytest.raises(BundleError, match="3 classes, its card with 2"):
         Classifier.load([copied]).answer(rgb_steps(frames))
+
+
+def test_a_bundle_of_another_schema_is_refused(copied):
+    card = (copied / "card.json").read_text(encoding="utf-8")
+    (copied / "card.json").write_text(card.replace('"schema": 1', '"schema": 2'), encoding="utf-8")
+    with pytest.raises(BundleError, match="is of schema 2; this version reads 1"):
+        Classifier.load([copied])
