@@ -135,13 +135,14 @@ def agreement(evaluated: Path, bundle: Path, clips: dict[str, Path]) -> dict[str
     verdicts = windows.by_clip()
     classifier = Classifier.load([bundle], threads=os.cpu_count() or 1)
     temperature = classifier.networks[0].card.calibration.temperature
+    fitting = classifier.sampling.max_frames / classifier.sampling.fps
     same, differences = [], [0.0]
     for clip, path in clips.items():
         answer = classify_video(classifier, path)
         found = answer.classes[int(answer.whole.probabilities.argmax())]
         same.append(found == verdicts.predicted_class(clip))
         expected = windows.probabilities[windows.clips == clip]
-        if len(answer.windows) == len(expected):
+        if answer.seconds <= fitting:
             calibrated = np.stack([each.judgement.probabilities for each in answer.windows])
             differences.append(float(np.abs(raw(calibrated, temperature) - expected).max()))
     found = {"same_verdict": float(np.mean(same)), "largest_difference": max(differences)}

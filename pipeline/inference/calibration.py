@@ -1,6 +1,6 @@
 """Probabilities that can be taken at their word: a temperature, and sets of stated coverage.
 
-Logits are a clip's mean over its windows, float [N, classes]; labels are int [N].
+Logits are those of clips (`clip_logits`), float [N, classes]; labels are int [N].
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 COVERAGES = ("0.80", "0.90", "0.95")
 _BOUNDS = (0.01, 100.0)  # of a temperature
+_LEAST = 1e-30  # of a probability, for its logarithm
 
 
 def probabilities(logits: NDArray[np.floating], temperature: float) -> NDArray[np.float32]:
@@ -22,6 +23,19 @@ def probabilities(logits: NDArray[np.floating], temperature: float) -> NDArray[n
     scaled = np.asarray(logits, np.float64) / temperature
     exponents = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
     return np.asarray(exponents / exponents.sum(axis=-1, keepdims=True), np.float32)
+
+
+def clip_logits(windows: NDArray[np.floating]) -> NDArray[np.float32]:
+    """A clip's logits from its windows' [..., windows, classes]: the log of their mean probability.
+
+    At temperature 1 they give evaluation's probabilities of the clip, and always its verdict.
+    """
+    return as_logits(probabilities(windows, 1.0).mean(axis=-2, dtype=np.float64))
+
+
+def as_logits(probabilities: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Logits that mean these probabilities at temperature 1."""
+    return np.asarray(np.log(np.maximum(probabilities, _LEAST)), np.float32)
 
 
 def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.errors import BundleError, ClipError
 from pipeline.files import content_hash
-from pipeline.inference.calibration import prediction_set, probabilities
+from pipeline.inference.calibration import as_logits, prediction_set, probabilities
 from pipeline.inference.card import read_card
 from pipeline.inference.runtime import LiteRT, Outputs
 from pipeline.inference.strangers import stranger_score
@@ -164,19 +164,21 @@ def classify_video(classifier: Classifier, path: Path) -> Answer:
 
 
 class _Sum:
-    """Outputs of windows, added up."""
+    """Outputs of windows, added up to those of the clip, as `calibration.clip_logits` has them."""
 
     def __init__(self) -> None:
         self._count = 0
-        self._total: tuple[NDArray[np.float64], ...] = ()
+        self._probabilities: NDArray[np.float64] = np.zeros(())
+        self._features: NDArray[np.float64] = np.zeros(())
 
     def add(self, outputs: Outputs) -> None:
         self._count += 1
-        parts = [np.asarray(part, np.float64) for part in outputs]
-        self._total = tuple(map(np.add, self._total, parts)) if self._total else tuple(parts)
+        self._probabilities = self._probabilities + probabilities(outputs.logits, 1.0)
+        self._features = self._features + outputs.features
 
     def mean(self) -> Outputs:
-        return Outputs(*(np.asarray(part / self._count, np.float32) for part in self._total))
+        features = np.asarray(self._features / self._count, np.float32)
+        return Outputs(as_logits(self._probabilities / self._count), features)
 
 
 class _Counted:

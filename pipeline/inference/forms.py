@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from pipeline.evaluation.predict import Collected, inference, names_of
 from pipeline.files import content_hash
-from pipeline.inference.calibration import probabilities
+from pipeline.inference.calibration import clip_logits, probabilities
 from pipeline.inference.card import Form
 from pipeline.inference.convert import FILES
 from pipeline.inference.runtime import LiteRT, Onnx, Outputs
@@ -120,5 +120,6 @@ def clip_means(
         labels.append(batch_labels.numpy())
         names.extend(names_of(clips))
     whole = [np.concatenate(each) for each in zip(*answers, strict=True)]
-    means = [each.reshape(-1, windows, each.shape[1]).mean(axis=1) for each in whole]
-    return Clips(Outputs(*means), np.concatenate(labels)[::windows], np.array(names)[::windows])
+    logits, features = (each.reshape(-1, windows, each.shape[1]) for each in whole)
+    outputs = Outputs(clip_logits(logits), features.mean(axis=1))
+    return Clips(outputs, np.concatenate(labels)[::windows], np.array(names)[::windows])

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from pipeline.shards.windows import WindowSpec
 
 
+HELD = 3  # records: as much of a video is held at once
+
+
 class Frame(NamedTuple):
     """A sampled frame of one stream, as a record holds it once its JPEG is decoded."""
 
@@ -54,8 +57,9 @@ class Coverage:
     """Which windows of a video are classified.
 
     Of up to `limit` frames, which a record holds, those of evaluation: `windows` from start to end.
-    A longer video has windows at the distance that they have in a full record, from its start to
-    its end. Every second one is mirrored.
+    A longer video has windows at the distance that they have in a full record: up to HELD records,
+    outward from its middle, which is what its record would hold; else from its start. Every second
+    one is mirrored.
     """
 
     spec: WindowSpec
@@ -70,14 +74,17 @@ class Coverage:
     def cut(self, steps: Iterable[Step]) -> Iterator[Window]:
         """The windows of a stream, each as soon as its last step is there.
 
-        The first ones wait until it is known whether the video is longer than a record.
+        The first ones wait until it is known how the length compares with a record's.
         """
         coming = iter(steps)
-        first = list(islice(coming, max(self.limit, self._span) + 1))
-        if len(first) <= max(self.limit, self._span):
-            yield from self._of_record(first)
+        held = list(islice(coming, HELD * self._record + 1))
+        count = len(held)
+        if count <= self._record:
+            yield from self._of_record(held)
+        elif count <= HELD * self._record:
+            yield from self._of_stream(held, lead=(count - self.limit) // 2)
         else:
-            yield from self._of_stream(chain(first, coming))
+            yield from self._of_stream(chain(held, coming), lead=0)
 
     def _of_record(self, steps: Sequence[Step]) -> Iterator[Window]:
         if not steps:
@@ -86,16 +93,30 @@ class Coverage:
             chosen = [steps[index] for index in indices]
             yield self._window(number, int(indices.min()), int(indices.max()), chosen)
 
-    def _of_stream(self, steps: Iterable[Step]) -> Iterator[Window]:
+    def _of_stream(self, steps: Iterable[Step], *, lead: int) -> Iterator[Window]:
+        """Windows of a video in which evaluation's begin at step `lead`."""
         recent: deque[Step] = deque(maxlen=self._span)
-        number = end = seen = 0
+        starts = self._starts(lead)
+        number, start = next(starts)
+        end = seen = 0
         for seen, step in enumerate(steps, start=1):
             recent.append(step)
-            if seen == self._start(number) + self._span:
+            while seen == start + self._span:
                 yield self._latest(number, seen, recent)
-                number, end = number + 1, seen
+                end = seen
+                number, start = next(starts)
         if 2 * (seen - end) >= self._hop:  # what is less has no weight of its own
             yield self._latest(number, seen, recent)
+
+    def _starts(self, lead: int) -> Iterator[tuple[int, int]]:
+        """Numbers and first steps of windows; evaluation's are those from 0 on."""
+        first = lead + (max(0.0, (self.limit - self._span) / 2) if self.windows == 1 else 0.0)
+        number = -int(first // self._hop)
+        if 2 * (first + number * self._hop) >= self._hop:
+            yield number - 1, 0
+        while True:
+            yield number, round(first + number * self._hop)
+            number += 1
 
     def _latest(self, number: int, seen: int, recent: deque[Step]) -> Window:
         chosen = list(recent)[:: self.spec.stride_steps]
@@ -110,16 +131,16 @@ class Coverage:
         return (self.spec.frames - 1) * self.spec.stride_steps + 1
 
     @property
+    def _record(self) -> int:
+        """The most steps that evaluation's windows cover; of less than a window, it sees a loop."""
+        return max(self.limit, self._span)
+
+    @property
     def _hop(self) -> float:
         """Steps from one window of a full record to the next."""
         if self.windows == 1:
             return self.limit
         return max(1.0, (self.limit - self._span) / (self.windows - 1))
-
-    def _start(self, number: int) -> int:
-        """The first step of a window of a long video."""
-        first = max(0.0, (self.limit - self._span) / 2) if self.windows == 1 else 0.0
-        return round(first + number * self._hop)
 
 
 def centred(pictures: NDArray[np.uint8], crop: int) -> NDArray[np.float32]:

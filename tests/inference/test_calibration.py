@@ -8,6 +8,7 @@ from hypothesis.extra import numpy as arrays
 
 from pipeline.inference.calibration import (
     COVERAGES,
+    clip_logits,
     conformal_thresholds,
     fit_temperature,
     prediction_set,
@@ -67,3 +68,13 @@ def test_too_few_clips_to_promise_a_coverage_give_sets_of_all_classes():
 def test_no_prediction_set_is_empty():
     chosen = prediction_set(np.full(9, 1 / 9) + np.r_[0.01, np.zeros(8)], threshold=0.0)
     assert chosen.tolist() == [True] + [False] * 8
+
+
+def test_a_clip_s_logits_mean_the_mean_probabilities_of_its_windows():
+    windows = np.random.default_rng(0).normal(size=(5, 4, 3))
+    found = probabilities(clip_logits(windows), 1.0)
+    np.testing.assert_allclose(found, probabilities(windows, 1.0).mean(axis=1), atol=1e-6)
+
+
+def test_a_class_that_no_window_thinks_possible_keeps_finite_logits():
+    assert np.isfinite(clip_logits(np.asarray([[0.0, 1e4], [0.0, 1e4]]))).all()

@@ -47,6 +47,8 @@ def test_a_clip_has_the_very_probabilities_of_evaluation(evaluated, clips, bundl
         found = np.stack([window.judgement.probabilities for window in answer.windows])
         rows = expected.probabilities[expected.clips == clip.clip]
         np.testing.assert_allclose(found, rows, rtol=0, atol=1e-5)
+        whole = answer.whole.probabilities
+        np.testing.assert_allclose(whole, rows.mean(axis=0), rtol=0, atol=1e-5)
 
 
 @pytest.fixture(scope="module")
@@ -70,13 +72,14 @@ def test_frames_that_are_there_already_are_classified(bundles, frames):
     assert answer.whole.probabilities.sum() == pytest.approx(1, abs=1e-6)
 
 
-def test_the_whole_is_judged_by_the_mean_of_the_windows_outputs(bundles, frames):
-    net = Network(bundles / "rgb")
+def test_the_whole_has_the_calibrated_mean_probabilities_of_the_windows(copied, frames):
+    rewrite_card(copied, calibration=replace(read_card(copied).calibration, temperature=2.0))
+    net = Network(copied)
     classifier = Classifier([net])
     outputs = [net.outputs(window) for window in classifier.coverage.cut(rgb_steps(frames))]
-    logits = np.mean([each.logits[0] for each in outputs], axis=0)
-    expected = np.exp(logits) / np.exp(logits).sum()
+    mean = np.mean([np.exp(x.logits[0]) / np.exp(x.logits[0]).sum() for x in outputs], axis=0)
     answer = classifier.answer(rgb_steps(frames))
+    expected = np.sqrt(mean) / np.sqrt(mean).sum()
     np.testing.assert_allclose(answer.whole.probabilities, expected, atol=1e-6)
 
 

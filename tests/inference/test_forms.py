@@ -53,14 +53,15 @@ def test_a_form_is_judged_beside_keras(tmp_path):
 
 def test_outputs_are_averaged_over_the_windows_of_a_clip():
     def runtime(windows: np.ndarray) -> Outputs:
-        return Outputs(windows, 2 * windows)
+        return Outputs(np.hstack([windows, 0 * windows]) / 100, 2 * windows)
 
     clips = clip_means(runtime, dataset(), 2)
     outputs, labels, names = clips
-    assert outputs.logits.tolist() == [[15.0], [220.0]]
+    chances = [[1 / (1 + np.exp(-x / 100)) for x in pair] for pair in ((10, 20), (200, 240))]
+    np.testing.assert_allclose(np.exp(outputs.logits[:, 0]), np.mean(chances, axis=1), rtol=1e-6)
     assert outputs.features.tolist() == [[30.0], [440.0]]
     assert (labels.tolist(), names.tolist()) == ([0, 1], ["a", "b"])
-    assert clips.only(labels == 1).outputs.logits.tolist() == [[220.0]]
+    assert clips.only(labels == 1).outputs.features.tolist() == [[440.0]]
 
 
 def test_latency_is_that_of_one_window():

@@ -33,14 +33,25 @@ def test_a_clip_that_fits_a_record_has_evaluation_s_windows():
 
 
 def test_every_second_window_is_mirrored():
-    for count in (40, 200):
+    for count in (40, 400):
         turned = [window.turned for window in COVERAGE.cut(numbered(count))]
         assert turned == [number % 2 == 1 for number in range(len(turned))]
 
 
-def test_a_longer_video_has_windows_at_the_distance_of_a_full_record():
-    starts = [numbers(window)[0] for window in COVERAGE.cut(numbered(207))]
-    assert starts[:4] == [0, 16, 33, 49]
+def starts_of(count):
+    return [numbers(window)[0] for window in COVERAGE.cut(numbered(count))]
+
+
+def test_a_longer_video_has_evaluation_s_windows_of_its_middle_and_others_at_their_distance():
+    assert starts_of(70) == [3 + start for start in (0, 16, 33, 49)]
+    assert starts_of(130) == [0, 17, 33, 49, 66, 82, 98, 115]
+    turned = [window.turned for window in COVERAGE.cut(numbered(130))]
+    assert turned == [False, True] * 4
+
+
+def test_windows_of_a_video_that_is_too_long_to_hold_begin_at_its_start():
+    starts = starts_of(400)
+    assert starts[:5] == [0, 16, 33, 49, 65]
     assert set(np.diff(starts[:-1])) == {16, 17}
 
 
@@ -72,6 +83,7 @@ def test_windows_cover_a_video_from_start_to_end(count, frames, steps, windows, 
         ends = [0, *(8 * window.end for window in cut), count]
         assert max(np.diff(ends)[1:-1], default=0) <= distance + 1
         assert ends[-1] - ends[-2] <= distance / 2
+        assert 8 * cut[0].start <= distance / 2
 
 
 def test_windows_come_while_the_stream_still_runs():
