@@ -205,7 +205,7 @@ def compare() -> None:
 @app.command(rich_help_panel=_COMMANDS)
 def classify(
     inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUT…", help="videos, folders or http addresses")
+        list[str], typer.Argument(metavar="INPUT", help="videos, folders or http addresses")
     ],
     model: Annotated[
         list[str] | None,
@@ -220,7 +220,8 @@ def classify(
     json_lines: Annotated[bool, typer.Option("--json", help="one document per video")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="one row per video and window")] = False,
     coverage: Annotated[
-        float | None, typer.Option(help="tell the set of classes that holds the true one so often")
+        float | None,
+        typer.Option(help="add the set of classes that holds the true one this often: 0.9"),
     ] = None,
     video: Annotated[
         Path | None, typer.Option(help="write it with captions: a .mp4; of several, a folder")

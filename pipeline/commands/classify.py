@@ -62,7 +62,7 @@ def run(
 def _outcome(
     classifier: Classifier, video: Input, target: Path | None, *, timeout: float
 ) -> Answer | str:
-    """What one input shows; of whatever exception it causes, the reason, which is logged.
+    """What one input shows, or why that cannot be told, whatever exception it causes.
 
     What the machine lacks (room, open files) is not the video's fault, and is raised.
     """
@@ -74,10 +74,10 @@ def _outcome(
     except Exception as error:
         if is_machine_error(error) or isinstance(error, BundleError):
             raise
-        expected = isinstance(error, PipelineError | OSError)
-        reason = str(error) if expected else f"{type(error).__name__}: {error}"
-        log.error("%s: %s", video.name, reason, exc_info=not expected)  # noqa: TRY400
-        return reason
+        if isinstance(error, PipelineError | OSError):
+            return str(error)
+        log.exception("%s", video.name)
+        return f"{type(error).__name__}: {error}"
     return answer
 
 
