@@ -12,7 +12,7 @@ from pipeline.evaluation.predictions import fuse
 from pipeline.inference.card import read_card
 from pipeline.inference.classifier import Classifier, Network, classify_video
 from pipeline.inference.windows import rgb_steps
-from tests.inference.example import CLASSES, SAMPLING, WINDOWS, network
+from tests.inference.example import CLASSES, NEVER, SAMPLING, WINDOWS, network
 
 
 @pytest.fixture(scope="module")
@@ -96,14 +96,14 @@ def test_probabilities_are_those_of_the_card_s_temperature(copied, frames):
 
 
 def test_a_video_beyond_the_threshold_is_none_of_the_classes(copied, frames):
-    for threshold, stranger in ((5.0, False), (-5.0, True)):
+    for threshold, stranger in ((NEVER, False), (-NEVER, True)):
         rewrite_card(copied, rejection=replace(read_card(copied).rejection, threshold=threshold))
         whole = Classifier.load([copied]).answer(rgb_steps(frames)).whole
         assert (whole.strangeness > 0) == stranger
 
 
 def test_a_pair_rejects_what_both_reject(copied, bundles, frames):
-    rewrite_card(copied, rejection=replace(read_card(copied).rejection, threshold=-5.0))
+    rewrite_card(copied, rejection=replace(read_card(copied).rejection, threshold=-NEVER))
     strict, mild = Network(copied), Network(bundles / "rgb")
     assert Classifier([strict, mild]).answer(rgb_steps(frames)).whole.strangeness < 0
     assert Classifier([strict, strict]).answer(rgb_steps(frames)).whole.strangeness > 0
