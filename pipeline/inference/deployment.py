@@ -14,6 +14,7 @@ LiteRT has no 3-D pooling, no int8 3-D convolution and no loops, so that network
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
@@ -35,14 +36,13 @@ _CONVOLUTIONS = ("Conv2D", "Conv3D", "Dense", "DepthwiseConv2D")
 
 
 def deployment_form(model: keras.Model) -> keras.Model:
-    """`model` with the outputs logits and features: what its last Dense gives and takes.
+    """`model` with the outputs logits and features.
 
-    Of an LSTM, the mean of what it takes is a feature, too: it forgets what its classes do not need
-    to be told apart, and strangers are told by.
+    Features are what its last Dense takes and, since that forgets what its classes do not need to
+    be told apart, the means of earlier layers, too: see `_seen`.
     """
     head = next(layer for layer in reversed(model.layers) if isinstance(layer, layers.Dense))
-    frames = [layer.input for layer in model.layers if isinstance(layer, layers.LSTM)]
-    body = keras.Model(model.input, [head.input, *frames])
+    body = keras.Model(model.input, [head.input, *_seen(model)])
     folds = _Folds(body)
 
     def deployed(operation: Operation) -> Call:
@@ -52,11 +52,27 @@ def deployment_form(model: keras.Model) -> keras.Model:
 
     inputs = keras.Input(model.input_shape[1:], name=INPUT)
     copy = keras.models.clone_model(body, inputs, deployed, _call)
-    taken, *frames = copy.outputs
+    taken, *seen = copy.outputs
     logits = _weighted(layers.Dense(head.units), head.get_weights())(taken)
-    means = [ops.mean(each, axis=1) for each in frames]
+    means = [_mean(each, model.input_shape[1]) for each in seen]
     features = ops.concatenate([taken, *means], axis=-1) if means else taken
     return keras.Model(inputs, {"logits": logits, "features": features}, name=model.name)
+
+
+def _seen(model: keras.Model) -> list[Any]:
+    """What an LSTM takes, and the last activation of each size but the smallest, fine to coarse."""
+    maps: dict[int, Any] = {}
+    for layer in model.layers:
+        if isinstance(layer, layers.ReLU | layers.Activation) and len(layer.output.shape) > 3:
+            maps[layer.output.shape[-2]] = layer.output
+    frames = [layer.input for layer in model.layers if isinstance(layer, layers.LSTM)]
+    return [maps[size] for size in sorted(maps, reverse=True)[:-1]] + frames
+
+
+def _mean(x: Any, frames: int) -> Any:
+    """[batch, channels]: the mean over time and space of a video, also of one folded to frames."""
+    values = math.prod(x.shape[1:-1]) * (frames if len(x.shape) == _VIDEO - 1 else 1)
+    return ops.mean(ops.reshape(x, (-1, values, x.shape[-1])), axis=1)
 
 
 def _call(call: Call, *args: Any, mask: Any = None, training: Any = None) -> Any:

@@ -5,9 +5,10 @@ Outputs are means over a clip's windows, one row per clip. Their features are sp
     features  =  directions in which the classes differ  +  all others
                  distance to the nearest class              distance to the middle
 
-Both distances are measured in standard deviations within classes (Mahalanobis). A stranger of the
-same kind as the classes is far from each of them in the first; a video of another kind, noise or a
-still picture is far in the second. The score is the sum of their logarithms.
+Both distances are squared and measured in standard deviations within classes (Mahalanobis). A
+stranger of the same kind as the classes is far from each of them in the first; a video of another
+kind, noise or a still picture is far in the second. The score is their sum, each over its median
+among validation clips, the second raised to a power: what is far off there decides alone.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 KEPT = 0.95  # share of known clips that the threshold lets pass
 _SHRINKAGE = 0.5  # of the covariance to a multiple of the identity: there are few groups to fit it
 _RANK = 64  # axes of the covariance that are kept; the others share one variance
+_POWER = 2.5
 _TINY = 1e-6
 
 
@@ -46,10 +48,13 @@ def fit_rejection(
     The threshold lets KEPT of the validation clips pass.
     """
     arrays = _fitted(train.features, train_labels)
-    scores = _distances(arrays, validation)
+    arrays["medians"] = np.maximum(
+        np.median(_distances(arrays, validation.features), axis=0), _TINY
+    )
+    scores = _distance(arrays, validation)
     threshold = float(np.quantile(scores, KEPT))
     kept = float(np.mean(scores <= threshold))
-    return Rejection("distances", threshold, kept), arrays
+    return Rejection("distance", threshold, kept), arrays
 
 
 def stranger_score(
@@ -67,13 +72,18 @@ def stranger_score(
     return SCORES[rejection.score](arrays, outputs)
 
 
-def _distances(arrays: Mapping[str, Array], outputs: Outputs) -> Array:
-    x = _spread(outputs.features) - arrays["mean"]
-    x = x / arrays["scale"]
+def _distance(arrays: Mapping[str, Array], outputs: Outputs) -> Array:
+    of_classes, others = (_distances(arrays, outputs.features) / arrays["medians"]).T
+    return np.asarray(of_classes + others**_POWER, np.float32)
+
+
+def _distances(arrays: Mapping[str, Array], features: Array) -> Array:
+    """The two squared distances of each row, [N, 2]."""
+    x = (_spread(features) - arrays["mean"]) / arrays["scale"]
     place = x @ arrays["directions"]
     of_classes = ((place[:, None] - arrays["classes"]) ** 2).sum(axis=-1).min(axis=1)
     others = _squared_length(x, arrays) - (place**2).sum(axis=1)
-    return np.asarray(np.log(of_classes + _TINY) + np.log(np.maximum(others, _TINY)), np.float32)
+    return np.asarray(np.stack([of_classes, np.maximum(others, 0)], axis=1), np.float32)
 
 
 def _fitted(features: Array, labels: NDArray[np.integer]) -> Arrays:
@@ -134,4 +144,4 @@ def _spread(features: Array) -> Array:
     return np.asarray(np.sign(features) * np.sqrt(np.abs(features)), np.float32)
 
 
-SCORES = {"distances": _distances}
+SCORES = {"distance": _distance}

@@ -66,17 +66,24 @@ def test_a_network_with_a_pretrained_backbone_keeps_its_answers(shared, file):
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_features_are_what_the_last_dense_takes_and_the_lstm(architecture):
+def test_features_begin_with_what_the_last_dense_takes(architecture):
     model = build(architecture, input_shape=windows().shape[1:], classes=5)
     outputs = deployment_form(model)(windows(), training=False)
     kernel, bias = model.layers[-1].get_weights()
-    taken, frames = np.split(outputs["features"], [len(kernel)], axis=1)
+    taken = outputs["features"][:, : len(kernel)]
     np.testing.assert_allclose(taken @ kernel + bias, outputs["logits"], atol=1e-5)
-    lstms = [layer for layer in model.layers if isinstance(layer, layers.LSTM)]
-    assert frames.shape[1] == sum(layer.input.shape[-1] for layer in lstms)
-    for layer in lstms:
-        expected = keras.Model(model.input, layer.input)(windows(), training=False)
-        np.testing.assert_allclose(frames, np.mean(expected, axis=1), atol=1e-5)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_features_are_means_of_earlier_layers_too(architecture):
+    model = with_statistics(build(architecture, input_shape=windows().shape[1:], classes=5))
+    features = deployment_form(model)(windows(), training=False)["features"]
+    stem = next(layer for layer in model.layers if isinstance(layer, layers.Activation))
+    maps = keras.Model(model.input, stem.output)(windows(), training=False)
+    means = np.reshape(maps, (3, -1, maps.shape[-1])).mean(axis=1)
+    taken = model.layers[-1].input.shape[-1]
+    np.testing.assert_allclose(features[:, taken : taken + means.shape[1]], means, atol=1e-5)
+    assert features.shape[1] > taken + means.shape[1]
 
 
 @pytest.mark.parametrize("padding", ["same", "valid"])
