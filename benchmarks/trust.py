@@ -1,17 +1,16 @@
 """How far a model can be trusted: `python -m benchmarks.trust REAL FOLDER [--turns TURNS]`.
 
 REAL is a work tree of real clips whose models are trained, FOLDER keeps what was computed, TURNS
-has the trainings of `benchmarks.turns`. Every model is exported and judged through its bundle:
-calibration on the test clips; strangers of other kinds (`benchmarks.far`) against the test clips;
-and, of each turn, the clips of the class that it left out. Writes trust.json beside this file.
+has the trainings of `benchmarks.turns`. Each model is judged by its deployment form, fitted as
+`export` fits it: calibration on the test clips; strangers of other kinds (`benchmarks.far`) against
+the test clips; and, of each turn, the clips of the class that it left out. Writes trust.json beside
+this file.
 """
 
 import argparse
 import json
 import logging
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,21 +19,30 @@ import numpy as np
 from scipy.stats import rankdata
 
 from benchmarks.alone import alone
+from benchmarks.far import Stranger, strangers
+from pipeline.dataset.catalogue import class_names, read_catalogue
 from pipeline.evaluation.calibration import calibrated, confidence_metrics
 from pipeline.evaluation.predictions import Predictions
-from pipeline.inference.calibration import prediction_set, probabilities
-from pipeline.inference.card import Card, read_card
+from pipeline.inference.calibration import (
+    conformal_thresholds,
+    fit_temperature,
+    prediction_set,
+    probabilities,
+)
+from pipeline.inference.card import Sampling
 from pipeline.inference.runtime import Outputs
 from pipeline.inference.strangers import fit_rejection, stranger_score
+from pipeline.inference.windows import Coverage
 
 ROOT = Path(__file__).parents[1]
 RESULT = Path(__file__).with_suffix(".json")
 SPLITS = ("train", "validation", "test")
+Run = Callable[[np.ndarray], Outputs]
 log = logging.getLogger("benchmarks.trust")
 
 
 class Answers(NamedTuple):
-    """What a bundle says of clips: their names, labels and groups, and each window's outputs."""
+    """What a model says of clips: their names, labels and groups, and each window's outputs."""
 
     clips: np.ndarray
     labels: np.ndarray
@@ -53,40 +61,26 @@ def main() -> None:
     options = _options()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     models = sorted(path.parent.name for path in options.real.glob("data/train/*/model.keras"))
-    trees = {name: export(options.real, options.folder / name, name) for name in models}
-    answers = {name: answers_of(tree, name, options.shared) for name, tree in trees.items()}
-    cards = {name: read_card(tree / "data/export" / name) for name, tree in trees.items()}
+    answers = {name: answers_of(name, options) for name in models}
+    classes = class_names(read_catalogue(options.real / "data/subset/catalogue.parquet"))
     result = {
-        "calibration": {name: calibration(answers[name], cards[name]) for name in models},
-        "far": {name: far(answers[name]) for name in models},
+        "calibration": {name: calibration(each, tuple(classes)) for name, each in answers.items()},
+        "far": {name: far(each) for name, each in answers.items()},
         "near": near(options),
     }
     RESULT.write_text(json.dumps(_rounded(result), indent=2) + "\n", encoding="utf-8")
     log.info("wrote %s", RESULT)
 
 
-# Bundles and their answers
+# What models say
 
 
-def export(real: Path, tree: Path, model: str) -> Path:
-    """A work tree beside `real`, with the bundle of one of its models."""
-    (tree / "data").mkdir(parents=True, exist_ok=True)
-    for name in ("extract", "subset", "train"):
-        if not (tree / "data" / name).exists():
-            (tree / "data" / name).symlink_to((real / "data" / name).resolve())
-    (tree / "params.yaml").write_bytes((real / "params.yaml").read_bytes())
-    if not (tree / "data/export" / model / "card.json").exists():
-        command = [sys.executable, "-m", "pipeline", "export", model]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        subprocess.run(command, cwd=tree, env=environment, check=True)
-    return tree
-
-
-def answers_of(tree: Path, model: str, shared: Path) -> dict[str, Answers]:
+def answers_of(model: str, options: argparse.Namespace) -> dict[str, Answers]:
     """By split, and of the strangers as `far`; computed once."""
-    file = tree / f"{model}.npz"
+    options.folder.mkdir(parents=True, exist_ok=True)
+    file = options.folder / f"{model}.npz"
     if not file.exists():
-        alone(write_answers, tree, model, shared, file)
+        alone(write_answers, options.real.resolve(), model, options.shared, file.resolve())
     with np.load(file) as found:
         return {
             part: Answers(*(found[f"{part}/{field}"] for field in Answers._fields))
@@ -94,20 +88,35 @@ def answers_of(tree: Path, model: str, shared: Path) -> dict[str, Answers]:
         }
 
 
-def write_answers(tree: Path, model: str, shared: Path, file: Path) -> None:
-    """Run the bundle in `tree` on all clips and strangers."""
-    os.chdir(tree)
+def write_answers(real: Path, model: str, shared: Path, file: Path) -> None:
+    """Run the deployment form of a model of `real` on all clips and strangers."""
+    os.chdir(real)
+    import keras
+    import tensorflow as tf
+
+    from pipeline.inference.deployment import deployment_form
     from pipeline.params import load_params
     from pipeline.shards.batches import Batches
 
+    tf.config.threading.set_intra_op_parallelism_threads(1)
     params = load_params(Path("params.yaml"))
-    card, run = _bundle(Path("data/export") / model)
-    batches = Batches(params, model)
+    network = deployment_form(
+        keras.saving.load_model(f"data/train/{model}/model.keras", compile=False)
+    )
+    infer = tf.function(lambda x: network(x, training=False), reduce_retracing=True)
+
+    def run(x: np.ndarray) -> Outputs:
+        found = infer(tf.convert_to_tensor(x))
+        return Outputs(found["logits"].numpy(), found["features"].numpy())
+
+    batches, windows = Batches(params, model), params.evaluate.windows
     found = {
-        split: _of_clips(run, batches.evaluation(split, card.windows), card, batches.groups)
+        split: _of_clips(run, batches.evaluation(split, windows), windows, batches.groups)
         for split in SPLITS
     }
-    found["far"] = _of_strangers(run, card, shared)
+    sampling = Sampling(**params.extract.model_dump(exclude={"shards"}))
+    coverage = Coverage(batches.spec, windows, params.extract.max_frames)
+    found["far"] = _of_strangers(run, strangers(shared, sampling), coverage)
     arrays = {
         f"{part}/{field}": value
         for part, each in found.items()
@@ -116,39 +125,24 @@ def write_answers(tree: Path, model: str, shared: Path, file: Path) -> None:
     np.savez(file, **arrays)
 
 
-def _bundle(folder: Path) -> tuple[Card, Callable[[np.ndarray], Outputs]]:
-    from pipeline.inference.runtime import LiteRT
-
-    card = read_card(folder)
-    return card, LiteRT(folder / card.forms["float32"].file)
-
-
-def _of_clips(
-    run: Callable[[np.ndarray], Outputs],
-    batches: Iterable[Any],
-    card: Card,
-    groups: Mapping[str, str],
-) -> Answers:
+def _of_clips(run: Run, batches: Iterable[Any], windows: int, groups: Mapping[str, str]) -> Answers:
     labels, clips, outputs = [], [], []
     for x, y, names in batches:
         outputs.append(run(x.numpy()))
         labels.append(y.numpy())
         clips += [name.decode() for name in names.numpy()]
-    clips = clips[:: card.windows]
-    logits, features = _by_clip(outputs, card.windows)
+    clips = clips[::windows]
+    logits, features = _by_clip(outputs, windows)
     of = np.array([groups[clip] for clip in clips])
-    return Answers(np.array(clips), np.concatenate(labels)[:: card.windows], of, logits, features)
+    return Answers(np.array(clips), np.concatenate(labels)[::windows], of, logits, features)
 
 
-def _of_strangers(run: Callable[[np.ndarray], Outputs], card: Card, shared: Path) -> Answers:
+def _of_strangers(run: Run, videos: Iterable[Stranger], coverage: Coverage) -> Answers:
     """`clips` are names, `groups` kinds."""
-    from benchmarks.far import strangers
-    from pipeline.inference.windows import Coverage
-
     names, kinds, logits, features = [], [], [], []
-    for each in strangers(shared, card.sampling):
-        windows = Coverage.of(card).cut(each.steps)
-        outputs = run(np.stack([window.pixels(card.window) for window in windows]))
+    for each in videos:
+        windows = [window.pixels(coverage.spec) for window in coverage.cut(each.steps)]
+        outputs = run(np.stack(windows))
         names.append(each.name)
         kinds.append(each.kind)
         logits.append(outputs.logits.mean(axis=0, keepdims=True))
@@ -166,21 +160,22 @@ def _by_clip(outputs: list[Outputs], windows: int) -> tuple[np.ndarray, np.ndarr
 # Calibration
 
 
-def calibration(answers: Mapping[str, Answers], card: Card) -> dict[str, Any]:
+def calibration(answers: Mapping[str, Answers], classes: tuple[str, ...]) -> dict[str, Any]:
     """Errors of test probabilities before and after the temperature; coverage of sets."""
-    test = _windows(answers["test"], card.classes)
-    after = calibrated(test, card.calibration.temperature)
+    validation = answers["validation"].outputs.logits, answers["validation"].labels
+    temperature = fit_temperature(*validation)
+    test = _windows(answers["test"], classes)
+    after = calibrated(test, temperature)
+    thresholds = conformal_thresholds(*validation, temperature)
     return {
-        "temperature": card.calibration.temperature,
+        "temperature": temperature,
         "test_clips": len(after.clips),
         "validation_clips": len(answers["validation"].clips),
+        "video_accuracy": after.accuracy,
         "raw": confidence_metrics(test.by_clip()),
         "calibrated": confidence_metrics(after),
         "calibrated_error_if_honest": honest_error(after),
-        "sets": {
-            coverage: _set(answers["test"], card, coverage)
-            for coverage in card.calibration.conformal
-        },
+        "sets": {coverage: _set(after, each) for coverage, each in thresholds.items()},
     }
 
 
@@ -207,10 +202,9 @@ def _windows(answers: Answers, classes: tuple[str, ...]) -> Predictions:
     return Predictions(classes, clips, groups, labels, chances)
 
 
-def _set(test: Answers, card: Card, coverage: str) -> dict[str, float]:
-    chances = probabilities(test.outputs.logits, card.calibration.temperature)
-    chosen = prediction_set(chances, card.calibration.conformal[coverage])
-    covered = chosen[np.arange(len(test.labels)), test.labels]
+def _set(videos: Predictions, threshold: float) -> dict[str, float]:
+    chosen = prediction_set(videos.probabilities, threshold)
+    covered = chosen[np.arange(len(videos.labels)), videos.labels]
     return {"covered": float(covered.mean()), "classes": float(chosen.sum(axis=1).mean())}
 
 
@@ -319,8 +313,6 @@ def _pretrained_turns(options: argparse.Namespace) -> dict[str, dict[str, Answer
 
 def _turn(stranger: str, arrays: Mapping[str, np.ndarray], real: Path) -> dict[str, Answers]:
     """Answers by split, and the test clips of the stranger as `far`."""
-    from pipeline.dataset.catalogue import read_catalogue
-
     table = read_catalogue(real / "data/subset/catalogue.parquet")
     rows_of = {row["clip"]: row for row in table.to_pylist()}
     clips = arrays["clips"]
