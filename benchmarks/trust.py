@@ -31,7 +31,7 @@ from pipeline.inference.calibration import (
 )
 from pipeline.inference.card import Sampling
 from pipeline.inference.runtime import Outputs
-from pipeline.inference.strangers import fit_rejection, stranger_score
+from pipeline.inference.strangers import distances, fit_rejection, stranger_score
 from pipeline.inference.windows import Coverage
 
 ROOT = Path(__file__).parents[1]
@@ -220,6 +220,18 @@ def _bundles_score(train: Answers, validation: Answers) -> Callable[[Outputs], n
     return lambda outputs: stranger_score(rejection, arrays, outputs)
 
 
+def _part(which: int) -> Score:
+    """One of the two distances alone."""
+
+    def fitted(train: Answers, validation: Answers) -> Callable[[Outputs], np.ndarray]:
+        _, arrays = fit_rejection(
+            train.outputs, train.labels, validation.outputs, validation.labels
+        )
+        return lambda outputs: distances(arrays, outputs.features)[:, which]
+
+    return fitted
+
+
 def _neighbours(train: Answers, validation: Answers) -> Callable[[Outputs], np.ndarray]:
     """Mean angle to the five nearest training clips (Sun et al. 2022)."""
     known = _unit(train.features)
@@ -257,6 +269,8 @@ def _residual(train: Answers, validation: Answers) -> Callable[[Outputs], np.nda
 
 SCORES: dict[str, Score] = {
     "bundle": _bundles_score,
+    "its nearest class alone": _part(0),
+    "its other directions alone": _part(1),
     "neighbours": _neighbours,
     "mahalanobis": _mahalanobis,
     "relative mahalanobis": _relative,

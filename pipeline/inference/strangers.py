@@ -48,9 +48,7 @@ def fit_rejection(
     The threshold lets KEPT of the validation clips pass.
     """
     arrays = _fitted(train.features, train_labels)
-    arrays["medians"] = np.maximum(
-        np.median(_distances(arrays, validation.features), axis=0), _TINY
-    )
+    arrays["medians"] = np.maximum(np.median(distances(arrays, validation.features), axis=0), _TINY)
     scores = _distance(arrays, validation)
     threshold = float(np.quantile(scores, KEPT))
     kept = float(np.mean(scores <= threshold))
@@ -73,12 +71,12 @@ def stranger_score(
 
 
 def _distance(arrays: Mapping[str, Array], outputs: Outputs) -> Array:
-    of_classes, others = (_distances(arrays, outputs.features) / arrays["medians"]).T
+    of_classes, others = (distances(arrays, outputs.features) / arrays["medians"]).T
     return np.asarray(of_classes + others**_POWER, np.float32)
 
 
-def _distances(arrays: Mapping[str, Array], features: Array) -> Array:
-    """The two squared distances of each row, [N, 2]."""
+def distances(arrays: Mapping[str, Array], features: Array) -> Array:
+    """The two squared distances of each row, [N, 2]: to the nearest class, and in all else."""
     x = (_spread(features) - arrays["mean"]) / arrays["scale"]
     place = x @ arrays["directions"]
     of_classes = ((place[:, None] - arrays["classes"]) ** 2).sum(axis=-1).min(axis=1)
