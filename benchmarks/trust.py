@@ -280,6 +280,8 @@ SCORES: dict[str, Score] = {
     "maximum probability": lambda *_: lambda outputs: -probabilities(outputs.logits, 1.0).max(1),
 }
 
+OF_LOGITS = ("maximum logit", "energy", "maximum probability")
+
 
 def far(answers: Mapping[str, Answers]) -> dict[str, Any]:
     """Each score's AUROC, and of the bundle's that by kind, and the known clips kept."""
@@ -297,10 +299,18 @@ def far(answers: Mapping[str, Answers]) -> dict[str, Any]:
 
 def near(options: argparse.Namespace) -> dict[str, Any]:
     """By network: each score's mean AUROC over the turns, and each turn."""
-    found = {"mobilenet, untrained": _pretrained_turns(options)}
+    found = {"mobilenet, untrained": _features_alone(_over_turns(_pretrained_turns(options)))}
     if options.turns:
-        found["turns"] = _trained_turns(options)
-    return {name: _over_turns(turns) for name, turns in found.items()}
+        found["turns"] = _over_turns(_trained_turns(options))
+    return found
+
+
+def _features_alone(found: dict[str, Any]) -> dict[str, Any]:
+    """Without what takes logits, of a network that has none."""
+    auroc = {name: value for name, value in found["auroc"].items() if name not in OF_LOGITS}
+    return {name: value for name, value in found.items() if name != "accuracy_of_known"} | {
+        "auroc": auroc
+    }
 
 
 def _trained_turns(options: argparse.Namespace) -> dict[str, dict[str, Answers]]:
@@ -353,16 +363,16 @@ def _over_turns(turns: Mapping[str, Mapping[str, Answers]]) -> dict[str, Any]:
         _threshold(each, *reversed(_scored(SCORES["bundle"], each, each["far"])))
         for each in turns.values()
     ]
-    accuracy = [
-        np.mean(each["test"].outputs.logits.argmax(axis=1) == each["test"].labels)
-        for each in turns.values()
-    ]
     return {
         "auroc": {name: float(np.mean(list(each.values()))) for name, each in by_score.items()},
         "auroc_by_class": by_score["bundle"],
-        "accuracy_of_known": float(np.mean(accuracy)),
+        "accuracy_of_known": float(np.mean([_accuracy(each["test"]) for each in turns.values()])),
         **{key: float(np.mean([each[key] for each in thresholds])) for key in thresholds[0]},
     }
+
+
+def _accuracy(answers: Answers) -> float:
+    return float(np.mean(answers.outputs.logits.argmax(axis=1) == answers.labels))
 
 
 def _scored(
