@@ -65,7 +65,7 @@ def test_a_service_that_stays_has_a_health_check(name):
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_ports_are_open_on_this_machine_alone(name):
-    assert all(port.startswith("127.0.0.1:") for port in SERVICES[name].get("ports", []))
+    assert all(port.startswith("${BIND:-127.0.0.1}:") for port in SERVICES[name].get("ports", []))
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -240,3 +240,20 @@ def test_the_gpu_overlay_reserves_a_gpu_for_each_worker_and_changes_nothing_else
     )
     del before["build"]["target"], before["image"], before["deploy"]["resources"]
     assert after == before
+
+
+def test_the_overlay_for_tls_opens_the_proxy_and_no_ui_beside_it(monkeypatch):
+    monkeypatch.setenv("SITE", "training.example.org")
+    services = compose("compose.yaml", "compose.tls.yaml")["services"]
+    ports = {name: each["ports"] for name, each in services.items() if each.get("ports")}
+    assert ports.keys() == {"caddy", "metrics"}
+    assert {port["target"] for port in ports["caddy"]} == {80, 443, 5000}
+    assert [port["host_ip"] for port in ports["metrics"]] == ["127.0.0.1"]
+    assert services["mlflow"]["environment"]["SITE"] == "training.example.org"
+
+
+def test_one_setting_opens_the_ports_to_other_machines(monkeypatch):
+    monkeypatch.setenv("BIND", "0.0.0.0")
+    services = compose("compose.yaml")["services"]
+    open_to = {port["host_ip"] for each in services.values() for port in each.get("ports", [])}
+    assert open_to == {"0.0.0.0"}

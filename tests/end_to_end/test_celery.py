@@ -23,7 +23,7 @@ MODELS = {
     "vgg_lstm-rgb": {"architecture": "vgg_lstm", "stream": "rgb", "seed": 0},
     "r2plus1d-rgb": {"architecture": "r2plus1d", "stream": "rgb", "seed": 0},
 }
-SERVICES = ["api-server", "scheduler", "dag-processor", "triggerer", "mlflow"]
+SERVICES = ["api-server", "scheduler", "dag-processor", "triggerer", "mlflow", "metrics"]
 
 pytestmark = [
     pytest.mark.skipif(not found, reason=reason)
@@ -54,7 +54,7 @@ class System:
         self.running: dict[str, subprocess.Popen[bytes]] = {}
 
     def _addresses(self) -> dict[str, str]:
-        names = ["AIRFLOW_PORT", "MLFLOW_PORT", "POSTGRES_PORT", "REDIS_PORT"]
+        names = ["AIRFLOW_PORT", "MLFLOW_PORT", "POSTGRES_PORT", "REDIS_PORT", "METRICS_PORT"]
         self.ports = ports = dict(zip(names, free_ports(7), strict=False))
         health, triggers, _ = map(str, free_ports(3))
         return {
