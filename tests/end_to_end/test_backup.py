@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 
 import pytest
@@ -177,3 +178,30 @@ def test_a_damaged_backup_is_refused_before_anything_is_stopped(system):
     done = system.main.run("docker/backup", "load", str(backup), check=False)
     assert done.returncode == 1
     assert "files.tar: FAILED" in done.stdout + done.stderr
+
+
+DOWNGRADE = """
+import os
+from alembic import command
+from mlflow.store.db.utils import _get_alembic_config
+config = _get_alembic_config(os.environ["MLFLOW_BACKEND_STORE_URI"])
+command.downgrade(config, "-1")
+"""
+
+
+def test_databases_of_the_release_before_are_upgraded_with_what_they_hold(system):
+    system, _ = system
+    before = contents(system)
+    mlflow = system.running.pop("mlflow")
+    os.killpg(mlflow.pid, signal.SIGTERM)
+    mlflow.wait()
+    password = (system.folder / "secrets/postgres").read_text()
+    address = f"postgresql+psycopg2://airflow:{password}@127.0.0.1:{system.ports['POSTGRES_PORT']}"
+    system.main.environment["MLFLOW_BACKEND_STORE_URI"] = f"{address}/mlflow"
+    system.main.run("python", "-c", DOWNGRADE)
+    older = query(system, "mlflow", "SELECT version_num FROM alembic_version")
+    system.main.environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = f"{address}/airflow"
+    system.main.run("airflow", "db", "downgrade", "--to-version", "3.2.0", "--yes")
+    start_mlflow(system)
+    assert query(system, "mlflow", "SELECT version_num FROM alembic_version") != older
+    assert contents(system) == before
