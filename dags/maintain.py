@@ -22,7 +22,7 @@ def clean() -> str:
 
 
 @dag(
-    schedule=CronTriggerTimetable("0 1 * * 0", timezone="UTC"),
+    schedule=CronTriggerTimetable("0 1 * * 0", timezone="UTC", run_immediately=timedelta(0)),
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=12),
