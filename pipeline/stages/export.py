@@ -6,7 +6,7 @@ import json
 import logging
 import shutil
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_SAMPLING = {each.name for each in fields(Sampling)}
 _RANGES = 64  # training windows that int8 takes its ranges from
 
 
@@ -69,7 +70,7 @@ def run(params: Params, model: str) -> None:
             name=model,
             **batches.model.model_dump(include={"architecture", "stream", "seed"}),
             classes=batches.classes,
-            sampling=Sampling(**params.extract.model_dump(exclude={"shards"})),
+            sampling=Sampling(**params.extract.model_dump(include=_SAMPLING)),
             window=batches.spec,
             windows=windows,
             calibration=calibration,
