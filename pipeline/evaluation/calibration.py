@@ -4,7 +4,7 @@ Measured on videos: predictions with one row per clip. The confidence of a row i
 its likeliest class.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import softmax
@@ -25,18 +25,11 @@ class Bin:
 
 
 def calibrated(windows: Predictions, temperature: float) -> Predictions:
-    """One row per clip: softmax of its windows' mean logits over the temperature.
-
-    A softmax keeps logits up to a constant per window, which the second softmax removes.
-    """
-    logits = np.log(np.maximum(windows.probabilities, _TINY, dtype=np.float64))
-    mean = Predictions(
-        windows.classes, windows.clips, windows.groups, windows.labels, logits
-    ).by_clip()
-    scaled = softmax(mean.probabilities.astype(np.float64) / temperature, axis=1)
-    return Predictions(
-        mean.classes, mean.clips, mean.groups, mean.labels, scaled.astype(np.float32)
-    )
+    """One row per clip: the mean of its windows' probabilities, at the temperature."""
+    videos = windows.by_clip()
+    logits = np.log(np.maximum(videos.probabilities, _TINY, dtype=np.float64))
+    scaled = softmax(logits / temperature, axis=1).astype(np.float32)
+    return replace(videos, probabilities=scaled)
 
 
 def confidence_metrics(videos: Predictions) -> dict[str, float]:

@@ -60,11 +60,10 @@ def test_a_temperature_takes_a_power_of_the_probabilities_back():
     np.testing.assert_allclose(found.probabilities, honest(200).probabilities, rtol=1e-4)
 
 
-def test_a_clip_is_the_mean_of_its_windows_logits():
-    logits = np.array([[2.0, 0, 1], [0, 0, 4]])
-    stated = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    found = calibrated(videos(stated, [0, 0], clips=["v", "v"]), 2.0).probabilities
-    expected = np.exp([0.5, 0, 1.25])
+def test_a_clip_has_the_mean_probabilities_of_its_windows_at_the_temperature():
+    windows = videos([[0.7, 0.1, 0.2], [0.2, 0.2, 0.6]], [0, 0], clips=["v", "v"])
+    found = calibrated(windows, 2.0).probabilities
+    expected = np.sqrt([0.45, 0.15, 0.4])
     np.testing.assert_allclose(found, expected[None] / expected.sum(), rtol=1e-5)
 
 
