@@ -24,6 +24,7 @@ from pipeline.dataset.catalogue import class_names, read_catalogue
 from pipeline.evaluation.calibration import calibrated, confidence_metrics
 from pipeline.evaluation.predictions import Predictions
 from pipeline.inference.calibration import (
+    clip_logits,
     conformal_thresholds,
     fit_temperature,
     prediction_set,
@@ -52,8 +53,8 @@ class Answers(NamedTuple):
 
     @property
     def outputs(self) -> Outputs:
-        """Means over each clip's windows."""
-        return Outputs(self.logits.mean(axis=1), self.features)
+        """Those of clips."""
+        return Outputs(clip_logits(self.logits), self.features)
 
 
 def main() -> None:
@@ -145,7 +146,7 @@ def _of_strangers(run: Run, videos: Iterable[Stranger], coverage: Coverage) -> A
         outputs = run(np.stack(windows))
         names.append(each.name)
         kinds.append(each.kind)
-        logits.append(outputs.logits.mean(axis=0, keepdims=True))
+        logits.append(clip_logits(outputs.logits)[None])
         features.append(outputs.features.mean(axis=0))
     labels = np.full(len(names), -1)
     return Answers(np.array(names), labels, np.array(kinds), np.stack(logits), np.stack(features))
