@@ -54,6 +54,21 @@ def tutorial(result: dict[str, Any]) -> str:
     return _table(["network", "parameters", *minutes], rows)
 
 
+def forms(result: dict[str, Any]) -> str:
+    """What each form of a network keeps, weighs and takes."""
+    head = ["network", "accuracy: Keras, int8", "MB: float32, float16, int8"]
+    head += ["ms a window: `predict`, Keras' function", "ONNX", "float32", "int8"]
+    rows = []
+    for name, found in result["networks"].items():
+        judged, ms = found["accuracy"], found["timing"]["1"]
+        accuracies = [f"{judged[form]['video_accuracy']:.1%}" for form in ("keras", "int8")]
+        sizes = [f"{judged[f]['size_bytes'] / 1e6:.2f}" for f in ("float32", "float16", "int8")]
+        keras = [f"{ms[how]:.1f}" for how in ("keras predict", "keras")]
+        times = [f"{ms[form]:.1f}" for form in ("onnx", "float32", "int8")]
+        rows.append([name, *map(", ".join, (accuracies, sizes, keras)), *times])
+    return _table(head, rows)
+
+
 def style(result: dict[str, Any]) -> str:
     """Style networks: what they cost, and how steady their videos are."""
     head = ["network", "method", "training", "frames/s"]
@@ -79,6 +94,7 @@ TABLES: dict[str, tuple[str, Callable[[Any], str]]] = {
     "ucf101": ("benchmarks/accuracy.json", accuracy.markdown),
     "training": ("benchmarks/training.json", training),
     "tutorial": ("benchmarks/tutorial.json", tutorial),
+    "forms": ("benchmarks/inference.json", forms),
     "style": ("benchmarks/style.json", style),
 }
 
