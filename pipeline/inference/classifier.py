@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.errors import BundleError, ClipError
 from pipeline.files import content_hash
-from pipeline.inference.calibration import as_logits, prediction_set, probabilities
+from pipeline.inference.calibration import clip_logits, prediction_set, probabilities
 from pipeline.inference.card import read_card
 from pipeline.inference.runtime import LiteRT, Outputs
 from pipeline.inference.strangers import stranger_score
@@ -114,20 +114,32 @@ class Classifier:
     def answer(self, steps: Iterable[Step]) -> Answer:
         """What the video of these steps shows; a ClipError if there are none."""
         counted = _Counted(steps)
-        sums = [_Sum() for _ in self.networks]
-        windows = []
+        spans, outputs = [], []
         for window in self.coverage.cut(counted):
-            outputs = [network.outputs(window) for network in self.networks]
-            windows.append(JudgedWindow(window.start, window.end, self.judgement(outputs)))
-            for total, each in zip(sums, outputs, strict=True):
-                total.add(each)
-        if not windows:
+            spans.append((window.start, window.end))
+            outputs.append([network.outputs(window) for network in self.networks])
+        if not spans:
             raise ClipError("none of its frames is shown for any time")
-        means = [total.mean() for total in sums]
+        by_network = [_stacked(each) for each in zip(*outputs, strict=True)]
+        means = [_mean(each) for each in by_network]
+        windows = [
+            JudgedWindow(start, end, self.judgement([self._around(i, each) for each in by_network]))
+            for i, (start, end) in enumerate(spans)
+        ]
         seconds = counted.seen / self.sampling.fps
         return Answer(
             self.classes, seconds, self.judgement(means), tuple(windows), self._sets(means)
         )
+
+    def _around(self, window: int, outputs: Outputs) -> Outputs:
+        """A window's own logits, and the mean features of as many windows around it as a clip has.
+
+        The threshold of strangers was fitted on such means; a single window's features vary more.
+        """
+        width = self.coverage.windows
+        start = min(max(window - width // 2, 0), max(len(outputs.logits) - width, 0))
+        features = outputs.features[start : start + width].mean(axis=0, keepdims=True)
+        return Outputs(outputs.logits[window : window + 1], features)
 
     def judgement(self, outputs: Sequence[Outputs]) -> Judgement:
         """What one row of each network's outputs means together."""
@@ -163,22 +175,14 @@ def classify_video(classifier: Classifier, path: Path) -> Answer:
         return classifier.answer(steps)
 
 
-class _Sum:
-    """Outputs of windows, added up to those of the clip, as `calibration.clip_logits` has them."""
+def _stacked(outputs: Sequence[Outputs]) -> Outputs:
+    """One network's outputs of all windows, a row each."""
+    return Outputs(*map(np.concatenate, zip(*outputs, strict=True)))
 
-    def __init__(self) -> None:
-        self._count = 0
-        self._probabilities: NDArray[np.float64] = np.zeros(())
-        self._features: NDArray[np.float64] = np.zeros(())
 
-    def add(self, outputs: Outputs) -> None:
-        self._count += 1
-        self._probabilities = self._probabilities + probabilities(outputs.logits, 1.0)
-        self._features = self._features + outputs.features
-
-    def mean(self) -> Outputs:
-        features = np.asarray(self._features / self._count, np.float32)
-        return Outputs(as_logits(self._probabilities / self._count), features)
+def _mean(outputs: Outputs) -> Outputs:
+    """The one row of a clip, as `calibration.clip_logits` has it."""
+    return Outputs(clip_logits(outputs.logits)[None], outputs.features.mean(axis=0, keepdims=True))
 
 
 class _Counted:

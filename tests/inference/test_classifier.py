@@ -102,6 +102,19 @@ def test_a_video_beyond_the_threshold_is_none_of_the_classes(copied, frames):
         assert (whole.strangeness > 0) == stranger
 
 
+def test_a_window_is_as_strange_as_the_windows_around_it_are_together(copied, frames):
+    rewrite_card(copied, rejection=replace(read_card(copied).rejection, threshold=0.0))
+    classifier = Classifier.load([copied])
+    clip = classifier.answer(rgb_steps(frames[: classifier.coverage.limit]))
+    for window in clip.windows:
+        assert window.judgement.strangeness == pytest.approx(clip.whole.strangeness, rel=1e-4)
+    black = np.zeros_like(frames)
+    alone = classifier.answer(rgb_steps(black)).whole.strangeness
+    first, *_, last = classifier.answer(rgb_steps(np.concatenate([frames, black]))).windows
+    assert last.judgement.strangeness == pytest.approx(alone, rel=1e-3)
+    assert first.judgement.strangeness != pytest.approx(alone, rel=1e-1)
+
+
 def test_a_pair_rejects_what_both_reject(copied, bundles, frames):
     rewrite_card(copied, rejection=replace(read_card(copied).rejection, threshold=-NEVER))
     strict, mild = Network(copied), Network(bundles / "rgb")
