@@ -18,7 +18,7 @@ from pipeline.video.probe import probe
 PICTURE = Path(__file__).with_suffix(".png")
 CLIPS = (  # of the test groups of split 1
     "FanOpening/v_FanOpening_g03_c01",
-    "Bouncing/v_Bouncing_g02_c01",
+    "Bouncing/v_Bouncing_g03_c01",
     "Spinning/v_Spinning_g05_c02",
 )
 
