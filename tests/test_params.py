@@ -85,7 +85,7 @@ def test_all_errors_are_told_at_once(tmp_path):
     assert first == f"{path} breaks these rules:"
     assert [rule.partition(":")[0] for rule in rules] == [
         "- extract.fps",
-        "- train.epochs",
+        "- train.max_steps",
         "- train.patience",
     ]
 
@@ -99,7 +99,7 @@ def test_a_file_that_is_not_a_mapping_is_named_as_a_whole(tmp_path):
 @pytest.mark.parametrize(("length", "shown"), [(80, 80), (81, 80), (200, 80)])
 def test_a_long_value_is_cut(tmp_path, length, shown):
     with pytest.raises(ParamsError) as caught:
-        load_params(changed(tmp_path, train={"epochs": "x" * (length - 2)}))
+        load_params(changed(tmp_path, train={"max_steps": "x" * (length - 2)}))
     value = str(caught.value).partition("(value: ")[2].removesuffix(")")
     assert len(value) == shown
     assert value.endswith("..." if length > 80 else "x'")

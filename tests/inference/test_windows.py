@@ -83,7 +83,7 @@ def test_windows_cover_a_video_from_start_to_end(count, frames, steps, windows, 
         ends = [0, *(8 * window.end for window in cut), count]
         assert max(np.diff(ends)[1:-1], default=0) <= distance + 1
         assert ends[-1] - ends[-2] <= distance / 2
-        assert 8 * cut[0].start <= distance / 2
+        assert 8 * cut[0].start <= distance / 2 + 0.5  # starts are whole steps
 
 
 def test_windows_come_while_the_stream_still_runs():
