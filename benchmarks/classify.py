@@ -28,7 +28,6 @@ from pipeline.evaluation.predictions import read_predictions
 from pipeline.files import written_aside
 from pipeline.inference.classifier import Classifier, classify_video
 from pipeline.paths import CATALOGUE, EVALUATE, EXPORT, STATE
-from pipeline.training.hardware import hardware
 from pipeline.video.decode import open_video
 
 ROOT = Path(__file__).parents[1]
@@ -59,7 +58,6 @@ def main() -> None:
     bundle = work / EXPORT / options.model
     result = {
         "model": options.model,
-        "hardware": hardware(),
         "first_answer_seconds": first_answer(bundle, next(iter(clips.values()))),
         "films": films(bundle, list(clips.values()), work / STATE / "films"),
         "test_clips": len(clips),
@@ -68,6 +66,10 @@ def main() -> None:
             for folder in sorted((work / EXPORT).iterdir())
         },
     }
+    # Last, since TensorFlow comes with it, and would count as memory of the commands.
+    from pipeline.training.hardware import hardware
+
+    result["hardware"] = hardware()
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
