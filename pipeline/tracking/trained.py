@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -58,16 +59,9 @@ class Trained:
         """Metrics with one value: what training cost, what the test split gave, and the forms."""
         made = (*_PARAMS, "params")
         costs = {name: value for name, value in self.record.items() if name not in made}
-        return dict(_numbers(costs)) | dict(self.tests) | self.forms
+        return dict(_numbers(costs)) | dict(self.tests)
 
-    @property
-    def forms(self) -> dict[str, float]:
-        """Size, accuracy and latency of each form of the network in the bundle."""
-        files = sorted(self.bundle.glob("metrics.json")) if self.bundle else []
-        documents = [json.loads(file.read_text(encoding="utf-8"))["forms"] for file in files]
-        return {name: value for forms in documents for name, value in _numbers(forms, "forms/")}
-
-    @property
+    @cached_property
     def bundle_hash(self) -> str:
         """Hash of the bundle's files; empty where there is none."""
         return bundle_hash(self.bundle) if self.bundle else ""
