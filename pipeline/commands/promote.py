@@ -18,8 +18,9 @@ from pipeline.errors import TrackingError
 from pipeline.evaluation.predictions import Predictions, read_predictions
 from pipeline.evaluation.statistics import paired_permutation_test
 from pipeline.files import json_hash, write_text
+from pipeline.inference.bundles import FETCHED
 from pipeline.inference.card import read_card
-from pipeline.paths import CATALOGUE, EVALUATE, EXPORT, PROMOTION, STATE, TRAIN
+from pipeline.paths import CATALOGUE, EVALUATE, EXPORT, PROMOTION, TRAIN
 from pipeline.tracking.address import tracking_uri
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from pipeline.tracking.promotion import Answers, Match
 
 log = logging.getLogger(__name__)
-
-BUNDLES = STATE / "bundles"
 
 
 def run(params: Params) -> None:
@@ -75,7 +74,7 @@ def _rematch(videos: Predictions, uri: str) -> Match:
     from pipeline.tracking.promotion import Match
     from pipeline.tracking.registered import fetch_bundle, fetch_origin
 
-    bundle = fetch_bundle(uri, BUNDLES, tracking_uri=tracking_uri())
+    bundle = fetch_bundle(uri, FETCHED, tracking_uri=tracking_uri())
     now = read_catalogue(CATALOGUE)
     with TemporaryDirectory() as folder:
         origin = fetch_origin(uri, Path(folder), tracking_uri=tracking_uri())

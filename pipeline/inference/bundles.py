@@ -14,7 +14,7 @@ from pipeline.tracking.registered import fetch_bundle
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-_FETCHED = STATE / "bundles"
+FETCHED = STATE / "bundles"
 
 
 def find_bundles(names: Sequence[str], rows: Collection[str], *, tracking_uri: str) -> list[Path]:
@@ -36,7 +36,7 @@ def _parts(name: str, rows: Collection[str]) -> list[str]:
 
 def _find_bundle(name: str, rows: Collection[str], tracking_uri: str) -> Path:
     if name.startswith("models:/"):
-        return fetch_bundle(name, _FETCHED, tracking_uri=tracking_uri)
+        return fetch_bundle(name, FETCHED, tracking_uri=tracking_uri)
     if name in rows:
         return _exported(name)
     if Path(name).is_dir():
