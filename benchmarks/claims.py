@@ -16,6 +16,7 @@ from pipeline.evaluation.candidates import Pair
 from pipeline.models import ARCHITECTURES, SCRATCH
 from pipeline.report.candidates import LEVEL
 from pipeline.report.comparison import Row
+from pipeline.report.markdown import table
 
 PAGE = Path(__file__).parents[1] / "docs/claims.md"
 KINDS = {name: each.kind for name, each in ARCHITECTURES.items()}
@@ -53,8 +54,8 @@ def page(accuracy: dict[str, Any], lengths: list[dict[str, Any]]) -> str:
         clips=accuracy["test_clips"],
         groups=accuracy["test_groups"],
         classes=accuracy["classes"],
-        networks=_table(_HEAD, [_cells(n, seeds, by_frames[n]) for n, seeds in networks.items()]),
-        claims=_table(
+        networks=table(_HEAD, [_cells(n, seeds, by_frames[n]) for n, seeds in networks.items()]),
+        claims=table(
             ("claim", "verdict", "measured"), [(c.text, c.verdict, c.evidence) for c in found]
         ),
     )
@@ -134,11 +135,6 @@ def _cells(name: str, seeds: Sequence[Row], lengths: dict[int, float]) -> tuple[
         f"{_mean(seeds, 'gflops'):.2f}",
         f"{_mean(seeds, 'latency_ms'):.0f} ms",
     )
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
 def _read(name: str) -> Any:

@@ -1,12 +1,12 @@
 """Forms of each network, beside Keras, ONNX Runtime and a peer: `python -m benchmarks.inference`.
 
-Takes a work tree in which the pipeline has run up to `export` on UCF101's nine classes, and adds to
-inference.json beside this file. `accuracy` copies what `export` measured on the test clips, judges
-dynamic-range int8 (tried, and not part of a bundle) and the peer on the same clips: minutes, on a
-machine that may be busy. `timing` takes two to three minutes, on two cores of which no other
-program may need any:
+TREE is a work tree in which the pipeline has run up to `export` on UCF101's nine classes; the
+figures are added to inference.json beside this file. `accuracy` copies what `export` measured on
+the test clips, judges dynamic-range int8 (tried, and not part of a bundle) and the peer on the same
+clips: minutes, on a machine that may be busy. `timing` takes two to three minutes, on two cores of
+which no other program may need any:
 
-    python -m benchmarks.inference timing /work/tree
+    python -m benchmarks.inference timing TREE
 """
 
 import argparse

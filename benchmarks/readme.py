@@ -1,13 +1,14 @@
 """Draw README's tables from committed JSON: `python -m benchmarks.readme` after a new run."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from benchmarks import accuracy
 from pipeline.report.comparison import Row
 from pipeline.report.comparison import markdown as comparison
+from pipeline.report.markdown import table
 
 ROOT = Path(__file__).parents[1]
 
@@ -41,7 +42,7 @@ def training(result: dict[str, Any]) -> str:
         how = best.removeprefix("torch, ").replace("_", " ")
         ours = f"{rates['ours, float32']:.0f} windows/s"
         rows.append([name, ours, f"{rates[best]:.0f} ({how})", f"{found['ratio']:.2f}"])
-    return _table(["network", "ours", "PyTorch, at its best", "ratio"], rows)
+    return table(["network", "ours", "PyTorch, at its best", "ratio"], rows)
 
 
 def tutorial(result: dict[str, Any]) -> str:
@@ -51,7 +52,7 @@ def tutorial(result: dict[str, Any]) -> str:
     for name, side in (("ours (r2plus1d)", "ours"), ("the tutorial's", "tutorial")):
         reached = [f"{100 * row['video_accuracy']:.1f} %" for row in result[side]["by_minutes"]]
         rows.append([name, f"{result[side]['parameters'] / 1e6:.2f} M", *reached])
-    return _table(["network", "parameters", *minutes], rows)
+    return table(["network", "parameters", *minutes], rows)
 
 
 def forms(result: dict[str, Any]) -> str:
@@ -66,7 +67,7 @@ def forms(result: dict[str, Any]) -> str:
         keras = [f"{ms[how]:.1f}" for how in ("keras predict", "keras")]
         times = [f"{ms[form]:.1f}" for form in ("onnx", "float32", "int8")]
         rows.append([name, *map(", ".join, (accuracies, sizes, keras)), *times])
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def style(result: dict[str, Any]) -> str:
@@ -81,12 +82,7 @@ def style(result: dict[str, Any]) -> str:
         errors = f"{video['warping_error']:.3f}, {alone['warping_error']:.3f}"
         costs = [f"{minutes:.1f} min", f"{rate:.1f}"]
         rows.append([name, found["method"], *costs, errors, f"{error:.2f}", f"{gram:.2f}"])
-    return _table(head, rows)
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+    return table(head, rows)
 
 
 TABLES: dict[str, tuple[str, Callable[[Any], str]]] = {

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipeline.evaluation.candidates import Pair, Summary
 from pipeline.report.html import Section, template
+from pipeline.report.markdown import table
 
 LEVEL = 0.05  # of significance
 _HEAD = ("network", "seeds", "mean video accuracy", "95% interval", "lowest", "highest")
@@ -25,8 +26,7 @@ def markdown(summaries: Sequence[Summary]) -> str:
     """A table of candidates, best first; empty where none has more than one seed."""
     if not _has_seeds(summaries):
         return ""
-    lines = [_HEAD, ["---"] * len(_HEAD), *map(_cells, _ranked(summaries))]
-    return "\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return "\n" + table(_HEAD, map(_cells, _ranked(summaries)))
 
 
 def section(summaries: Sequence[Summary], pairs: Sequence[Pair]) -> Section | None:

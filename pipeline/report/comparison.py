@@ -13,6 +13,7 @@ from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from pipeline.evaluation.candidates import EvaluatedModel, network_name
 from pipeline.models import SCRATCH
+from pipeline.report.markdown import table
 
 
 @dataclass(frozen=True)
@@ -119,24 +120,22 @@ def write_csv(path: Path, rows: Sequence[Row]) -> None:
 def markdown(rows: Sequence[Row]) -> str:
     """The rows as a Markdown table for people, best first, with what was measured on what."""
     head = (
-        "| architecture | stream | seed | video accuracy (95% interval) | clip accuracy "
-        "| parameters | size | training | GFLOPs | latency |\n"
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
+        *("architecture", "stream", "seed", "video accuracy (95% interval)", "clip accuracy"),
+        *("parameters", "size", "training", "GFLOPs", "latency"),
     )
     ordered = sorted(rows, key=lambda row: row.video_accuracy, reverse=True)
-    return head + "".join(map(_line, ordered)) + "\n" + _caption(rows[0])
+    return table(head, map(_cells, ordered)) + "\n" + _caption(rows[0])
 
 
-def _line(row: Row) -> str:
+def _cells(row: Row) -> tuple[object, ...]:
     low, high = row.video_accuracy_ci95
-    cells = (
+    return (
         row.network,
         row.stream,
         row.seed,
         f"{row.video_accuracy:.1%} ({low:.1%} – {high:.1%})",
         *measured(row),
     )
-    return f"| {' | '.join(map(str, cells))} |\n"
 
 
 def _caption(row: Row) -> str:

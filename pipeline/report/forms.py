@@ -5,6 +5,7 @@ from typing import Any
 
 from pipeline.report.comparison import Row
 from pipeline.report.html import Section, template
+from pipeline.report.markdown import table
 
 _HEAD = (
     *("model", "form", "size", "video accuracy", "clip accuracy"),
@@ -14,8 +15,7 @@ _HEAD = (
 
 def markdown(rows: Sequence[Row]) -> str:
     """A table with one row per form of each model."""
-    lines = [_HEAD, ["---"] * len(_HEAD), *_cells(rows)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return table(_HEAD, _cells(rows))
 
 
 def section(rows: Sequence[Row]) -> Section | None:
