@@ -1,13 +1,12 @@
 """Attempts to get into the deployed system's two servers, each refused; without containers."""
 
 import json
-import shutil
 
 import pytest
 import requests
 
 from tests.end_to_end import test_celery as celery
-from tests.end_to_end.test_celery import System, start_postgres, wait_until
+from tests.end_to_end.test_celery import system_in, wait_until
 
 pytestmark = [*celery.pytestmark, pytest.mark.slow]
 
@@ -19,21 +18,13 @@ SEARCH = "/api/2.0/mlflow/experiments/search?max_results=1"
 @pytest.fixture(scope="module")
 def system(tmp_path_factory):
     """PostgreSQL, Airflow's API server and MLflow's; a viewer in each."""
-    folder = tmp_path_factory.mktemp("system")
-    (folder / "main").mkdir()
-    system = System(folder)
-    system.main.run("docker/make-secrets", str(folder / "secrets"))
-    data = start_postgres(system)
-    try:
+    with system_in(tmp_path_factory.mktemp("system")) as system:
         system.main.run("docker/start", "migrate")
         for service in SERVICES:
             system.start(service, "docker/start", service)
         for service in SERVICES:
             wait_until(lambda: system.healthy(service), service)  # noqa: B023 - called at once
         yield system
-    finally:
-        system.stop()
-        shutil.rmtree(data)
 
 
 @pytest.fixture(scope="module")

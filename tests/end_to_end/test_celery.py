@@ -10,6 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -192,14 +194,24 @@ def start_postgres(system: System) -> Path:
     return data
 
 
-@pytest.fixture(scope="module")
-def system(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("system")
+@contextmanager
+def system_in(folder: Path) -> Iterator[System]:
+    """A system that has secrets and PostgreSQL, and no service yet."""
     (folder / "main").mkdir()
     system = System(folder)
     system.main.run("docker/make-secrets", str(folder / "secrets"))
     data = start_postgres(system)
     try:
+        yield system
+    finally:
+        system.stop()
+        shutil.rmtree(data)
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("system")
+    with system_in(folder) as system:
         redis = ("--port", str(system.ports["REDIS_PORT"]), "--bind", "127.0.0.1")
         system.start("redis", "docker/start-redis", *redis, "--dir", str(folder))
         system.main.run("docker/start", "migrate")
@@ -210,9 +222,6 @@ def system(tmp_path_factory):
         ready = ["python", "airflow/trigger.py", "--ready"]
         wait_until(lambda: not system.main.run(*ready, check=False).returncode, "Airflow")
         yield system
-    finally:
-        system.stop()
-        shutil.rmtree(data)
 
 
 def test_the_health_checks_of_all_services_pass(system):
