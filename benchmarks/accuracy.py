@@ -42,6 +42,7 @@ from pipeline.orchestration.worktree import make_worktree
 from pipeline.params import load_params
 from pipeline.paths import CATALOGUE, TRAIN
 from pipeline.report.comparison import row_of
+from pipeline.report.markdown import table
 from pipeline.stages.compare import evaluated_model
 
 ROOT = Path(__file__).parents[1]
@@ -279,7 +280,8 @@ def cost(model: Path, windows: int) -> dict[str, float]:
 
     before = _peak_mib()
     network = keras.saving.load_model(model, compile=False)
-    latency = latency_ms(inference(network), network.input_shape[1:], windows=windows)
+    infer = inference(network)
+    latency = latency_ms(lambda x: infer(x).numpy(), network.input_shape[1:], windows=windows)
     return {
         "latency_clip_ms": round(latency, 1),
         "peak_mib": round(_peak_mib(), 1),
@@ -290,9 +292,9 @@ def cost(model: Path, windows: int) -> dict[str, float]:
 def markdown(result: dict[str, Any]) -> str:
     """The candidates as a table for README, best first."""
     head = (
-        "| network | stream | trainings | video accuracy: mean (range) | 95% interval of the mean "
-        "| parameters | size | training | GFLOPs | latency a clip | peak memory |\n"
-        f"|{' --- |' * 11}\n"
+        *("network", "stream", "trainings", "video accuracy: mean (range)"),
+        *("95% interval of the mean", "parameters", "size", "training", "GFLOPs"),
+        *("latency a clip", "peak memory"),
     )
     ordered = sorted(result["candidates"], key=lambda each: each["mean"], reverse=True)
     threads = " or ".join(str(count) for count in sorted({r["threads"] for r in result["rows"]}))
@@ -302,13 +304,12 @@ def markdown(result: dict[str, Any]) -> str:
         f"{threads} for each training; memory is of a process that loads one model and "
         "classifies a clip, TensorFlow included.\n"
     )
-    return head + "".join(map(_line, ordered)) + caption
+    return table(head, map(_cells, ordered)) + caption
 
 
-def _line(each: dict[str, Any]) -> str:
+def _cells(each: dict[str, Any]) -> tuple[object, ...]:
     network, _, stream = each["name"].partition(" (")
-    cells = (network, stream.rstrip(")"), each["trainings"], *_accuracy(each), *_costs(each))
-    return f"| {' | '.join(map(str, cells))} |\n"
+    return network, stream.rstrip(")"), each["trainings"], *_accuracy(each), *_costs(each)
 
 
 def _accuracy(each: dict[str, Any]) -> Iterator[str]:

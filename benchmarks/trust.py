@@ -21,9 +21,10 @@ from scipy.stats import rankdata
 from benchmarks.alone import alone
 from benchmarks.far import Stranger, strangers
 from pipeline.dataset.catalogue import class_names, read_catalogue
-from pipeline.evaluation.calibration import calibrated, confidence_metrics
+from pipeline.evaluation.calibration import confidence_metrics
 from pipeline.evaluation.predictions import Predictions
 from pipeline.inference.calibration import (
+    calibrated,
     clip_logits,
     conformal_thresholds,
     fit_temperature,

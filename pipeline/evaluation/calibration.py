@@ -4,10 +4,9 @@ Measured on videos: predictions with one row per clip. The confidence of a row i
 its likeliest class.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import softmax
 
 from pipeline.evaluation.predictions import Predictions
 
@@ -22,14 +21,6 @@ class Bin:
     count: int
     confidence: float
     accuracy: float
-
-
-def calibrated(windows: Predictions, temperature: float) -> Predictions:
-    """One row per clip: the mean of its windows' probabilities, at the temperature."""
-    videos = windows.by_clip()
-    logits = np.log(np.maximum(videos.probabilities, _TINY, dtype=np.float64))
-    scaled = softmax(logits / temperature, axis=1).astype(np.float32)
-    return replace(videos, probabilities=scaled)
 
 
 def confidence_metrics(videos: Predictions) -> dict[str, float]:

@@ -124,14 +124,14 @@ def _parts(answer: Answer) -> Iterator[tuple[object, ...]]:
 
 def _verdict_cells(answer: Answer, end: float, judgement: Judgement) -> tuple[object, ...]:
     name, probability = ranked(judgement, answer.classes)[0]
-    shown = NONE if judgement.strangeness > 0 else name
+    shown = NONE if judgement.is_stranger else name
     return round(end, _DIGITS), shown, round(probability, _DIGITS)
 
 
 def _document(judgement: Judgement, classes: Sequence[str]) -> dict[str, Any]:
     likely = ranked(judgement, classes)
     return {
-        "class": None if judgement.strangeness > 0 else likely[0][0],
+        "class": None if judgement.is_stranger else likely[0][0],
         "probabilities": {name: round(probability, _DIGITS) for name, probability in likely},
         "strangeness": round(judgement.strangeness, _DIGITS),
     }
@@ -144,4 +144,4 @@ def _span(start: float, end: float) -> dict[str, float]:
 def _text(judgement: Judgement, classes: Sequence[str]) -> str:
     """The likeliest classes and their probabilities; or that it is none of them."""
     named = [f"{name} {100 * share:.0f} %" for name, share in ranked(judgement, classes)[:_NAMED]]
-    return f"{NONE} (nearest: {named[0]})" if judgement.strangeness > 0 else ", ".join(named)
+    return f"{NONE} (nearest: {named[0]})" if judgement.is_stranger else ", ".join(named)

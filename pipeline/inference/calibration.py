@@ -6,12 +6,15 @@ Logits are those of clips (`clip_logits`), float [N, classes]; labels are int [N
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from pipeline.evaluation.predictions import Predictions
 
 COVERAGES = ("0.80", "0.90", "0.95")
 _BOUNDS = (0.01, 100.0)  # of a temperature
@@ -36,6 +39,14 @@ def clip_logits(windows: NDArray[np.floating]) -> NDArray[np.float32]:
 def as_logits(probabilities: NDArray[np.floating]) -> NDArray[np.float32]:
     """Logits that mean these probabilities at temperature 1."""
     return np.asarray(np.log(np.maximum(probabilities, _LEAST)), np.float32)
+
+
+def calibrated(windows: Predictions, temperature: float) -> Predictions:
+    """One row per clip: the mean of its windows' probabilities, at the temperature."""
+    videos = windows.by_clip()
+    return replace(
+        videos, probabilities=probabilities(as_logits(videos.probabilities), temperature)
+    )
 
 
 def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> float:

@@ -10,10 +10,10 @@ import numpy as np
 
 from pipeline.errors import BundleError, ClipError
 from pipeline.files import content_hash
-from pipeline.inference.calibration import clip_logits, prediction_set, probabilities
+from pipeline.inference.calibration import prediction_set, probabilities
 from pipeline.inference.card import read_card
 from pipeline.inference.runtime import LiteRT, Outputs
-from pipeline.inference.strangers import stranger_score
+from pipeline.inference.strangers import ARRAYS, stranger_score
 from pipeline.inference.windows import Coverage
 
 if TYPE_CHECKING:
@@ -27,14 +27,18 @@ if TYPE_CHECKING:
     from pipeline.params import Stream
 
 FORM = "float32"  # as exact as the trained network
-_STRANGERS = "strangers.npz"
 
 
 class Judgement(NamedTuple):
     """What a part of a video shows."""
 
     probabilities: NDArray[np.float32]  # [classes], calibrated
-    strangeness: float  # the score less its threshold: above 0, it is none of the classes
+    strangeness: float  # the score less its threshold
+
+    @property
+    def is_stranger(self) -> bool:
+        """Whether it is none of the classes."""
+        return self.strangeness > 0
 
 
 class JudgedWindow(NamedTuple):
@@ -63,7 +67,7 @@ class Network:
         """Raises a BundleError where the bundle is not whole, or not what its card describes."""
         self.card = read_card(folder)
         self._run = LiteRT(_checked_file(folder, self.card, form), threads=threads)
-        self._strangers = _arrays(folder / _STRANGERS)
+        self._strangers = _arrays(folder / ARRAYS)
 
     def outputs(self, window: Window) -> Outputs:
         """Logits [1, classes] and features [1, D] of a window."""
@@ -121,7 +125,7 @@ class Classifier:
         if not spans:
             raise ClipError("none of its frames is shown for any time")
         by_network = [_stacked(each) for each in zip(*outputs, strict=True)]
-        means = [_mean(each) for each in by_network]
+        means = [Outputs(*(part[None] for part in each)).by_clip() for each in by_network]
         windows = [
             JudgedWindow(start, end, self.judgement([self._around(i, each) for each in by_network]))
             for i, (start, end) in enumerate(spans)
@@ -178,11 +182,6 @@ def classify_video(classifier: Classifier, path: Path) -> Answer:
 def _stacked(outputs: Sequence[Outputs]) -> Outputs:
     """One network's outputs of all windows, a row each."""
     return Outputs(*map(np.concatenate, zip(*outputs, strict=True)))
-
-
-def _mean(outputs: Outputs) -> Outputs:
-    """The one row of a clip, as `calibration.clip_logits` has it."""
-    return Outputs(clip_logits(outputs.logits)[None], outputs.features.mean(axis=0, keepdims=True))
 
 
 class _Counted:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,7 +11,7 @@ import tensorflow as tf
 
 from pipeline.evaluation.predict import Collected, inference, names_of
 from pipeline.files import content_hash
-from pipeline.inference.calibration import clip_logits, probabilities
+from pipeline.inference.calibration import probabilities
 from pipeline.inference.card import Form
 from pipeline.inference.convert import FILES
 from pipeline.inference.runtime import LiteRT, Onnx, Outputs
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     Classify = Callable[[Windows], NDArray[np.float32]]  # windows to probabilities
 
 KERAS = "keras"
-_REPEATS = 20
 
 
 class Clips(NamedTuple):
@@ -99,17 +97,6 @@ def judged(path: Path, predictions: Predictions, trained: Predictions, latency: 
     )
 
 
-def latency_ms(classify: Classify, shape: tuple[int, ...]) -> float:
-    """Median time for one window of `shape` (T, H, W, C), after warm-up."""
-    window = np.zeros((1, *shape), np.float32)
-    times = []
-    for _ in range(_REPEATS + 2):
-        started = time.perf_counter()
-        classify(window)
-        times.append(time.perf_counter() - started)
-    return float(np.median(times[2:])) * 1000
-
-
 def clip_means(
     runtime: LiteRT, dataset: Iterable[tuple[tf.Tensor, tf.Tensor, tf.Tensor]], windows: int
 ) -> Clips:
@@ -120,6 +107,5 @@ def clip_means(
         labels.append(batch_labels.numpy())
         names.extend(names_of(clips))
     whole = [np.concatenate(each) for each in zip(*answers, strict=True)]
-    logits, features = (each.reshape(-1, windows, each.shape[1]) for each in whole)
-    outputs = Outputs(clip_logits(logits), features.mean(axis=1))
-    return Clips(outputs, np.concatenate(labels)[::windows], np.array(names)[::windows])
+    outputs = Outputs(*(each.reshape(-1, windows, each.shape[1]) for each in whole))
+    return Clips(outputs.by_clip(), np.concatenate(labels)[::windows], np.array(names)[::windows])

@@ -8,6 +8,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from pipeline.errors import BundleError
+from pipeline.inference.calibration import clip_logits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,6 +21,10 @@ class Outputs(NamedTuple):
 
     logits: NDArray[np.float32]
     features: NDArray[np.float32]
+
+    def by_clip(self) -> Outputs:
+        """Those of clips, from their windows' [clips, windows, classes] and [clips, windows, D]."""
+        return Outputs(clip_logits(self.logits), self.features.mean(axis=1))
 
 
 class LiteRT:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float32]
     Arrays = dict[str, Array]
 
+ARRAYS = "strangers.npz"  # the file in a bundle
 KEPT = 0.95  # share of known clips that the threshold lets pass
 _SHRINKAGE = 0.5  # of the covariance to a multiple of the identity: there are few groups to fit it
 _RANK = 64  # axes of the covariance that are kept; the others share one variance

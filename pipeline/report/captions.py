@@ -66,7 +66,7 @@ class Captions:
 def _rows(judgement: Judgement, classes: Sequence[str]) -> list[_Row]:
     named = ranked(judgement, classes)[:_ROWS]
     rows = [_Row(f"{100 * share:.0f} %  {name}", share, _OTHERS) for name, share in named]
-    if judgement.strangeness > 0:
+    if judgement.is_stranger:
         return [_Row(NONE, 1.0, _NONE), *rows[: _ROWS - 1]]
     return [rows[0]._replace(colour=_FIRST), *rows[1:]]
 

@@ -7,7 +7,6 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.evaluation.calibration import calibrated
 from pipeline.evaluation.candidates import (
     EvaluatedModel,
     Pair,
@@ -19,6 +18,7 @@ from pipeline.evaluation.candidates import (
 )
 from pipeline.evaluation.mistakes import confused_pairs, most_misclassified
 from pipeline.evaluation.predictions import examples, most_confused, read_predictions
+from pipeline.inference.calibration import calibrated
 from pipeline.paths import EVALUATE, EXPLORE, EXPORT, GALLERY, RESULTS, SHARDS, TRAIN
 from pipeline.report import candidates as report_candidates
 from pipeline.report import (

@@ -51,7 +51,7 @@ def run(params: Params, model: str) -> None:
     (folder / "confusion.png").write_bytes(png(matrix, dpi=120))
     _write_maps(folder / "activation", network, batches, examples(videos))
     metrics = evaluation_metrics(predictions, controls)
-    metrics["latency_ms"] = latency_ms(infer, batches.spec.shape)
+    metrics["latency_ms"] = latency_ms(lambda x: infer(x).numpy(), batches.spec.shape)
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
     log.info("%s: video accuracy %.1f %%", model, 100 * videos.accuracy)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.errors import BundleError
+from pipeline.evaluation.cost import latency_ms
 from pipeline.evaluation.predictions import Predictions, read_predictions
 from pipeline.files import code_hash, json_hash, link, progress_bar
 from pipeline.inference.calibration import conformal_thresholds, fit_temperature
@@ -22,14 +23,13 @@ from pipeline.inference.forms import (
     Clips,
     clip_means,
     judged,
-    latency_ms,
     one_thread,
     open_form,
     open_keras,
     predict_forms,
 )
 from pipeline.inference.runtime import LiteRT
-from pipeline.inference.strangers import fit_rejection
+from pipeline.inference.strangers import ARRAYS, fit_rejection
 from pipeline.paths import EVALUATE, EXPORT, TRAIN
 from pipeline.shards.batches import Batches
 
@@ -145,7 +145,7 @@ def _trust(network: Path, batches: Batches, windows: int) -> tuple[Calibration, 
         train.outputs, train.labels, validation.outputs, validation.labels
     )
     named: dict[str, Any] = arrays  # mypy takes savez's own keywords for these
-    np.savez(network.parent / "strangers.npz", **named)
+    np.savez(network.parent / ARRAYS, **named)
     return Calibration(temperature, conformal), rejection
 
 

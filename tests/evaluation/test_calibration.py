@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from pipeline.evaluation.calibration import (
-    calibrated,
     confidence_metrics,
     expected_calibration_error,
     negative_log_likelihood,
@@ -55,21 +54,8 @@ def test_honest_probabilities_have_hardly_an_error_and_others_have():
     assert expected_calibration_error(honest(20_000, power=0.4)) > 0.1
 
 
-def test_a_temperature_takes_a_power_of_the_probabilities_back():
-    found = calibrated(honest(200, power=0.4), 0.4)
-    np.testing.assert_allclose(found.probabilities, honest(200).probabilities, rtol=1e-4)
-
-
-def test_a_clip_has_the_mean_probabilities_of_its_windows_at_the_temperature():
-    windows = videos([[0.7, 0.1, 0.2], [0.2, 0.2, 0.6]], [0, 0], clips=["v", "v"])
-    found = calibrated(windows, 2.0).probabilities
-    expected = np.sqrt([0.45, 0.15, 0.4])
-    np.testing.assert_allclose(found, expected[None] / expected.sum(), rtol=1e-5)
-
-
 def test_a_probability_of_0_stays_finite():
     certain = videos([[1.0, 0.0]], [1])
-    assert np.isfinite(calibrated(certain, 1.0).probabilities).all()
     assert np.isfinite(negative_log_likelihood(certain))
 
 

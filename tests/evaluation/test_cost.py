@@ -14,3 +14,9 @@ def test_latency_is_the_median_in_milliseconds_without_the_first_two_runs(monkey
     monkeypatch.setattr("pipeline.evaluation.cost.time.perf_counter", lambda: now[0])
     assert latency_ms(infer, (2, 4, 4, 3), windows=3, repeats=3) == pytest.approx(3)
     assert shapes == [(3, 2, 4, 4, 3)] * 5
+
+
+def test_latency_is_that_of_one_window():
+    seen = []
+    assert latency_ms(lambda windows: seen.append(windows.shape), (2, 8, 8, 3)) >= 0
+    assert set(seen) == {(1, 2, 8, 8, 3)}

@@ -8,12 +8,14 @@ from hypothesis.extra import numpy as arrays
 
 from pipeline.inference.calibration import (
     COVERAGES,
+    calibrated,
     clip_logits,
     conformal_thresholds,
     fit_temperature,
     prediction_set,
     probabilities,
 )
+from tests.evaluation.test_calibration import honest, videos
 
 
 def drawn(clips, *, seed=0, classes=9):
@@ -78,3 +80,20 @@ def test_a_clip_s_logits_mean_the_mean_probabilities_of_its_windows():
 
 def test_a_class_that_no_window_thinks_possible_keeps_finite_logits():
     assert np.isfinite(clip_logits(np.asarray([[0.0, 1e4], [0.0, 1e4]]))).all()
+
+
+def test_a_temperature_takes_a_power_of_the_probabilities_back():
+    found = calibrated(honest(200, power=0.4), 0.4)
+    np.testing.assert_allclose(found.probabilities, honest(200).probabilities, rtol=1e-4)
+
+
+def test_a_clip_has_the_mean_probabilities_of_its_windows_at_the_temperature():
+    windows = videos([[0.7, 0.1, 0.2], [0.2, 0.2, 0.6]], [0, 0], clips=["v", "v"])
+    found = calibrated(windows, 2.0).probabilities
+    expected = np.sqrt([0.45, 0.15, 0.4])
+    np.testing.assert_allclose(found, expected[None] / expected.sum(), rtol=1e-5)
+
+
+def test_a_probability_of_0_stays_finite_at_a_temperature():
+    certain = videos([[1.0, 0.0]], [1])
+    assert np.isfinite(calibrated(certain, 1.0).probabilities).all()

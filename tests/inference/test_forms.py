@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from pipeline.evaluation.predictions import Predictions
-from pipeline.inference.forms import clip_means, judged, latency_ms, predict_forms
+from pipeline.inference.forms import clip_means, judged, predict_forms
 from pipeline.inference.runtime import Outputs
 
 CLASSES = ("dark", "light")
@@ -62,9 +62,3 @@ def test_outputs_are_averaged_over_the_windows_of_a_clip():
     assert outputs.features.tolist() == [[30.0], [440.0]]
     assert (labels.tolist(), names.tolist()) == ([0, 1], ["a", "b"])
     assert clips.only(labels == 1).outputs.features.tolist() == [[440.0]]
-
-
-def test_latency_is_that_of_one_window():
-    seen = []
-    assert latency_ms(lambda windows: seen.append(windows.shape), (2, 8, 8, 3)) >= 0
-    assert set(seen) == {(1, 2, 8, 8, 3)}
