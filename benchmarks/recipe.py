@@ -5,10 +5,11 @@ the other groups, each fold tests on a third of every class and trains on the re
 `dataset.validation` is kept for validation, as in any training. Every training has a work tree of
 its own under TREE/recipe: a killed run resumes, and finished ones are not repeated. After each
 training recipe.json beside this file is brought up to date: accuracies over all folds so far, and
-the paired difference to the recipe `committed` with its interval over groups.
+the paired difference to the recipe `committed` with its interval over groups; also of the log loss,
+each fold at its best temperature, which tells recipes apart that few clips do.
 
 Trainings are compared after equal steps, or by `cost` where a step takes longer: a budget in
-minutes would measure what else the machine does.
+minutes would measure what else the machine does. Validation ends none of them early.
 """
 
 import argparse
@@ -33,6 +34,7 @@ from pipeline.dataset.catalogue import read_catalogue, write_catalogue
 from pipeline.dataset.splits import stable_fraction
 from pipeline.evaluation.predictions import Predictions, class_accuracies, read_predictions
 from pipeline.evaluation.statistics import paired_permutation_test
+from pipeline.inference.calibration import as_logits, calibrated, fit_temperature
 from pipeline.paths import CATALOGUE, TRAIN
 
 ROOT = Path(__file__).parents[1]
@@ -129,8 +131,8 @@ def make_tree(tree: Path, data: Path, trial: Trial) -> None:
     """
     recipe = RECIPES[trial.recipe]
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    # The budget is in steps; validation may begin the decay early, as it does in use.
-    params["train"] |= {**recipe.train, "max_steps": trial.steps, "max_minutes": 600}
+    steps = {"max_steps": trial.steps, "max_minutes": 600, "patience": trial.steps}
+    params["train"] |= {**recipe.train, **steps, "target_accuracy": 1.0}
     if trial.crop:
         params["train"]["crop"] = trial.crop
     params["extract"] |= recipe.extract
@@ -225,7 +227,18 @@ def _accuracies(folds: Sequence[Predictions]) -> dict[str, float]:
     return {
         "over_clips": round(float(correct.mean()), 4),
         "over_groups": round(float(by_group.mean()), 4),
+        "log_loss": round(float(np.concatenate([log_losses(each) for each in folds]).mean()), 4),
     }
+
+
+def log_losses(videos: Predictions) -> np.ndarray:
+    """−log of each clip's true class, [N], at the temperature that makes their mean least.
+
+    Recipes that smooth their targets differently are then compared by what they tell apart.
+    """
+    temperature = fit_temperature(as_logits(videos.probabilities), videos.labels)
+    true = np.arange(len(videos.labels)), videos.labels
+    return -as_logits(calibrated(videos, temperature).probabilities)[true]
 
 
 def _lead(folds: dict[int, Predictions], base: dict[int, Predictions]) -> dict[str, Any]:
@@ -234,13 +247,18 @@ def _lead(folds: dict[int, Predictions], base: dict[int, Predictions]) -> dict[s
     if not shared:
         return {}
     lead = np.concatenate([folds[f].correct.astype(float) - base[f].correct for f in shared])
+    gain = np.concatenate([log_losses(base[f]) - log_losses(folds[f]) for f in shared])
     groups = np.concatenate([folds[fold].groups for fold in shared])
     _, rows = np.unique(groups, return_inverse=True)
-    low, high = paired_interval(lead, rows)
+    return {**_difference("lead", lead, rows), **_difference("log_loss_gain", gain, rows)}
+
+
+def _difference(name: str, values: np.ndarray, groups: np.ndarray) -> dict[str, Any]:
+    """Mean of `values` [clips], its interval, and how likely chance alone makes it so large."""
     return {
-        "lead": round(float(lead.mean()), 4),
-        "lead_ci95": [round(low, 4), round(high, 4)],
-        "p": round(paired_permutation_test(np.bincount(rows, weights=lead)), 4),
+        name: round(float(values.mean()), 4),
+        f"{name}_ci95": [round(bound, 4) for bound in paired_interval(values, groups)],
+        f"{name}_p": round(paired_permutation_test(np.bincount(groups, weights=values)), 4),
     }
 
 

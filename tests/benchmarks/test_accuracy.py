@@ -99,6 +99,12 @@ def test_a_network_is_the_mean_over_the_splits_with_their_range(result):
     assert (result["test_clips"], result["test_groups"]) == (60, 30)
 
 
+def test_the_protocol_tells_which_splits_were_trained_on(trees, result):
+    assert "three official splits" in result["protocol"]
+    assert accuracy.protocol([2]) == "UCF101's official split 2, one training"
+    assert "two of UCF101's three" in accuracy.protocol([1, 3])
+
+
 def test_streams_are_fused_within_each_split(result):
     names = [each["name"] for each in result["candidates"]]
     assert names == [

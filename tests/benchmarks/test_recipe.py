@@ -9,6 +9,7 @@ from benchmarks import recipe
 from benchmarks.recipe import BASE, FOLDS, Trial, fold_catalogue, make_tree, paired_interval
 from pipeline.dataset.catalogue import build_catalogue, read_catalogue, write_catalogue
 from pipeline.evaluation.predictions import Predictions, write_predictions
+from pipeline.inference.calibration import probabilities
 from pipeline.params import load_params
 from pipeline.paths import CATALOGUE, TRAIN
 
@@ -101,7 +102,20 @@ def test_a_finished_trial_is_not_repeated_and_all_are_compared(data, monkeypatch
     assert (base["recipe"], base["over_clips"], base["over_groups"]) == (BASE, 0.375, 0.375)
     assert other["lead"] == 0.25
     assert other["lead_ci95"][0] < 0.25 < other["lead_ci95"][1]
+    assert other["log_loss_gain"] == pytest.approx(base["log_loss"] - other["log_loss"], abs=2e-4)
     assert found["trials"][0].items() >= asdict(trial).items()
+
+
+def test_the_log_loss_of_a_recipe_does_not_depend_on_how_surely_it_answers():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(50, 3))
+    labels = (logits + rng.normal(size=(50, 3))).argmax(axis=1)
+    text = np.array([str(number) for number in range(50)])
+    unsure, sure = (
+        Predictions(("a", "b", "c"), text, text, labels, probabilities(logits, temperature))
+        for temperature in (3.0, 0.5)
+    )
+    assert recipe.log_losses(unsure) == pytest.approx(recipe.log_losses(sure), abs=1e-2)
 
 
 def test_the_interval_of_a_lead_widens_with_the_clips_that_a_group_shares():
