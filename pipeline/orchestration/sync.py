@@ -16,7 +16,13 @@ import yaml
 
 from pipeline.errors import WorktreeError
 from pipeline.orchestration.graph import read_graph
-from pipeline.orchestration.vcs import delete_stale_locks, dvc, git, has_remote
+from pipeline.orchestration.vcs import (
+    delete_stale_locks,
+    delete_stale_rwlock,
+    dvc,
+    git,
+    has_remote,
+)
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +43,7 @@ def workspace_lock(tree: Path) -> Iterator[None]:
     with (tree / ".git/workspace").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         delete_stale_locks(tree)
+        delete_stale_rwlock(tree)
         yield
 
 

@@ -51,16 +51,27 @@ def delete_stale_locks(repository: Path, pattern: str = "**/*.lock") -> None:
     If a git process runs in `repository`, all locks stay.
     """
     locks = list((repository / ".git").glob(pattern))
-    if not locks or _git_runs_in(repository):
+    if not locks or _runs_in(repository, "git"):
         return
     for lock in locks:
         log.warning("deleting %s, left by a git process that was killed", lock)
         lock.unlink(missing_ok=True)
 
 
-def _git_runs_in(repository: Path) -> bool:
+def delete_stale_rwlock(repository: Path) -> None:
+    """Delete DVC's list of files in use, which a killed DVC leaves, unless one runs there.
+
+    DVC asks whether the process in the list is alive, but in a container that was started again
+    another process may have its number.
+    """
+    rwlock = repository / ".dvc/tmp/rwlock"
+    if rwlock.exists() and not _runs_in(repository, "dvc"):
+        rwlock.unlink(missing_ok=True)
+
+
+def _runs_in(repository: Path, program: str) -> bool:
     processes = psutil.process_iter(["name", "cwd"])
-    folders = [each.info["cwd"] for each in processes if each.info["name"] == "git"]
+    folders = [each.info["cwd"] for each in processes if each.info["name"] == program]
     return any(folder and Path(folder).is_relative_to(repository.resolve()) for folder in folders)
 
 

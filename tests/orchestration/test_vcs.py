@@ -1,6 +1,8 @@
 """git and DVC as programs: their errors, what a kill leaves, and DVC's settings in a work tree."""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +10,13 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import WorktreeError
-from pipeline.orchestration.vcs import delete_stale_locks, dvc, git, share_dvc_config
+from pipeline.orchestration.vcs import (
+    delete_stale_locks,
+    delete_stale_rwlock,
+    dvc,
+    git,
+    share_dvc_config,
+)
 
 
 @pytest.fixture
@@ -78,6 +86,34 @@ def test_locks_of_a_running_git_stay(locked):
         running.communicate(b"")
     delete_stale_locks(locked)
     assert not (locked / ".git/index.lock").exists()
+
+
+@pytest.fixture
+def in_use(repository):
+    """The list of files that a killed DVC leaves; its number is that of a living process now."""
+    dvc("init", "--quiet")
+    dvc("stage", "add", "--name", "make", "--outs", "made", "echo made > made")
+    holder = {"pid": os.getpid(), "cmd": "dvc repro make"}
+    path = repository / ".dvc/tmp/rwlock"
+    path.write_text(json.dumps({"write": {str(repository / "made"): holder}, "read": {}}))
+    return path
+
+
+def test_what_a_killed_dvc_had_in_use_is_free_again(repository, in_use):
+    with pytest.raises(WorktreeError, match="made' is busy"):
+        dvc("repro", "make")
+    delete_stale_rwlock(repository)
+    dvc("repro", "make")
+    assert (repository / "made").exists()
+
+
+def test_what_a_running_dvc_has_in_use_stays_so(repository, in_use):
+    program = repository / "dvc"
+    program.symlink_to(shutil.which("sleep"))
+    with subprocess.Popen([program, "60"]) as running:
+        delete_stale_rwlock(repository)
+        assert in_use.exists()
+        running.kill()
 
 
 @pytest.mark.parametrize("level", [(), ("--local",)])
