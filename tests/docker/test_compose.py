@@ -57,6 +57,11 @@ def test_a_service_runs_without_root_and_without_capabilities(name):
 
 
 @pytest.mark.parametrize("name", SERVICES)
+def test_a_service_reaches_the_object_store_if_it_has_its_password(name):
+    assert ("objects" in SERVICES[name]["networks"]) == ("store" in SERVICES[name]["secrets"])
+
+
+@pytest.mark.parametrize("name", SERVICES)
 def test_a_service_that_stays_has_a_health_check(name):
     check = SERVICES[name]["healthcheck"]
     ends = SERVICES[name]["restart"] == "no"
