@@ -14,13 +14,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.request import urlopen
 
 ROOT = Path(__file__).parents[2]
 STAND_INS = Path(__file__).parent / "stand_ins"
 FOLDER = ROOT / ".images"
 SEARCH = f"{Path(sys.executable).parent}:{os.environ['PATH']}:/usr/sbin:/usr/lib/podman"
 PACKAGES = ["buildah", "podman", "runc", "netavark", "aardvark-dns", "iptables", "debootstrap"]
-NEEDED = [*PACKAGES, "catatonit", "unshare", "nsenter", "setpriv", "ip", "docker-compose", "weed"]
+PROGRAMS = ["catatonit", "unshare", "nsenter", "setpriv", "ip", "docker-compose", "weed", "airflow"]
+NEEDED = [*PACKAGES, *PROGRAMS]
 # Nothing can be pulled where there is no registry: Debian's own Python, PostgreSQL and Redis, and
 # SeaweedFS of its Python package, take the places of the images of these names.
 BASE = "docker.io/library/python:3.11.13-slim-bookworm"
@@ -58,8 +60,30 @@ def missing() -> str | None:
     """Why images cannot be built and started here; None if they can."""
     if os.getuid():
         return "only root can make namespaces and mounts"
-    absent = [name for name in NEEDED if not shutil.which(name, path=SEARCH)]
-    return f"not installed: {', '.join(absent)}; .ci/run installs them" if absent else None
+    if absent := [name for name in NEEDED if not shutil.which(name, path=SEARCH)]:
+        return f"not installed: {', '.join(absent)}; .ci/run installs them"
+    namespaces = ["unshare", "--mount", "--net", "--pid", "--fork", "true"]
+    refused = subprocess.run(namespaces, capture_output=True, text=True, check=False)
+    return f"no namespaces: {refused.stderr}" if refused.returncode else unreachable()
+
+
+def unreachable() -> str | None:
+    """Which packages a build would not get, by the ways that it takes; None if it gets all."""
+    try:
+        with urlopen(f"{mirror()}/dists/bookworm/Release", timeout=60):
+            pass
+    except OSError as error:
+        return f"Debian's packages cannot be had: {error}"
+    ask = ["uv", "pip", "compile", "--quiet", "--no-cache", "--no-deps", "--no-python-downloads"]
+    asked = subprocess.run(
+        [*ask, "--config-file", FOLDER / "uv.toml", "-"],
+        input="pip",
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return f"Python's packages cannot be had: {asked.stderr}" if asked.returncode else None
 
 
 def environment() -> dict[str, str]:
@@ -202,7 +226,8 @@ def mirror() -> str:
         text=True,
         check=True,
     ).stdout.split()
-    return next(address for address in listed if address.rstrip("/").endswith("/debian"))
+    found = (address.rstrip("/") for address in listed)
+    return next((address for address in found if address.endswith("/debian")), "file:///no-mirror")
 
 
 def build(box: Sandbox, dockerfile: Path, name: str, context: Path, *options: str) -> None:

@@ -7,3 +7,4 @@ RUN apt-get update \
 ENV PATH=/usr/lib/postgresql/15/bin:/usr/local/bin:/usr/bin:/bin
 COPY postgres-start /usr/local/bin/
 ENTRYPOINT ["postgres-start"]
+STOPSIGNAL SIGINT
