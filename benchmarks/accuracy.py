@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.alone import alone
+from benchmarks.lengths import by_frames
 from pipeline.dataset.catalogue import kept, read_catalogue
 from pipeline.evaluation.candidates import (
     Candidate,
@@ -139,7 +140,9 @@ def measured(trees: Mapping[int, Path]) -> dict[str, Any]:
     networks = by_network(models)
     pooled = [Candidate(name, {0: joined(_videos(found))}) for name, found in networks.items()]
     candidates = [
-        described(candidate, networks[candidate.name]) | _apart(trees, networks[candidate.name])
+        described(candidate, networks[candidate.name])
+        | _apart(trees, networks[candidate.name])
+        | _longer(trees, networks[candidate.name])
         for candidate in pooled
     ]
     return {
@@ -278,6 +281,15 @@ def _apart(trees: Mapping[int, Path], found: Mapping[int, EvaluatedModel]) -> di
     costs: dict[str, float] = alone(cost, path, windows)
     log.info("%s: %s", model.name, costs)
     return costs
+
+
+def _longer(trees: Mapping[int, Path], found: Mapping[int, EvaluatedModel]) -> dict[str, Any]:
+    """Video accuracies by frames in a window, of networks on rgb without a backbone of its own."""
+    first = next(iter(found.values()))
+    if first.stream != "rgb" or first.backbone != SCRATCH:
+        return {}
+    splits = [alone(by_frames, trees[split], model.name) for split, model in found.items()]
+    return {"by_frames": {frames: mean(each[frames] for each in splits) for frames in splits[0]}}
 
 
 def cost(model: Path, windows: int) -> dict[str, float]:

@@ -17,7 +17,7 @@ def main() -> None:
     """Write shards.png and, where they were measured, the other charts beside this file."""
     shards().savefig(FOLDER / "shards.png", dpi=120)
     if (FOLDER / "accuracy.json").is_file():
-        accuracy(_read("accuracy"), _read("lengths")).savefig(FOLDER / "accuracy.png", dpi=120)
+        accuracy(_read("accuracy")).savefig(FOLDER / "accuracy.png", dpi=120)
     if (FOLDER / "inference.json").is_file() and "hardware" in (forms := _read("inference")):
         inference(forms["networks"]).savefig(FOLDER / "inference.png", dpi=120)
 
@@ -33,14 +33,14 @@ def shards() -> Figure:
     return drawing
 
 
-def accuracy(measured: dict[str, Any], lengths: list[dict[str, Any]]) -> Figure:
+def accuracy(measured: dict[str, Any]) -> Figure:
     """Accuracy with intervals; under the controls; and by length of the windows."""
     ordered = sorted(measured["candidates"], key=lambda each: each["mean"])
     drawing = Figure(figsize=(12, 1.6 + 0.3 * len(ordered)), layout="constrained")
     left, middle, right = drawing.subplots(1, 3)
     _standing(left, ordered, measured["rows"])
     _controls(middle, measured["controls"])
-    _lengths(right, lengths)
+    _lengths(right, [each for each in measured["candidates"] if "by_frames" in each])
     return drawing
 
 
@@ -103,15 +103,15 @@ def _controls(panel: Axes, controls: list[dict[str, Any]]) -> None:
     panel.legend(fontsize=8)
 
 
-def _lengths(panel: Axes, lengths: list[dict[str, Any]]) -> None:
+def _lengths(panel: Axes, candidates: list[dict[str, Any]]) -> None:
     """Video accuracy by frames in a window."""
-    for each in lengths:
-        frames = [int(number) for number in each["frames"]]
-        shares = [100 * found["video_accuracy"] for found in each["frames"].values()]
+    for each in candidates:
+        frames = [int(number) for number in each["by_frames"]]
+        shares = [100 * share for share in each["by_frames"].values()]
         panel.plot(frames, shares, "o-", label=each["name"])
     panel.set(title="video accuracy by frames", xlabel="frames in a window")
     panel.set_ylabel("%")
-    if lengths:
+    if candidates:
         panel.legend(fontsize=8)
 
 

@@ -1,8 +1,7 @@
 """Check the reference work's claims: `python -m benchmarks.claims` writes docs/claims.md.
 
-Accuracies and costs are read from accuracy.json, accuracies by length of the windows from
-lengths.json. Sequential networks process frames one by one (CNN + LSTM); joint networks convolve
-space and time together.
+Accuracies and costs are read from accuracy.json. Sequential networks process frames one by one
+(CNN + LSTM); joint networks convolve space and time together.
 """
 
 import json
@@ -19,6 +18,7 @@ from pipeline.report.comparison import Row
 from pipeline.report.markdown import table
 
 PAGE = Path(__file__).parents[1] / "docs/claims.md"
+ACCURACY = Path(__file__).with_name("accuracy.json")
 KINDS = {name: each.kind for name, each in ARCHITECTURES.items()}
 
 MARGIN = 0.03  # of accuracy: gains that differ by less are a handful of clips
@@ -40,14 +40,14 @@ class Claim:
 
 def main() -> None:
     """Write docs/claims.md."""
-    PAGE.write_text(page(_read("accuracy"), _read("lengths")), encoding="utf-8")
+    PAGE.write_text(page(json.loads(ACCURACY.read_text(encoding="utf-8"))), encoding="utf-8")
 
 
-def page(accuracy: dict[str, Any], lengths: list[dict[str, Any]]) -> str:
+def page(accuracy: dict[str, Any]) -> str:
     """The page in Markdown: the networks, then each claim with its verdict."""
     rows = [Row(**row) for row in accuracy["rows"]]
     pairs = [Pair(**pair) for pair in accuracy["paired"]]
-    networks, by_frames = networks_of(rows), by_length(lengths)
+    networks, by_frames = networks_of(rows), by_length(accuracy["candidates"])
     found = claims(rows, pairs, by_frames)
     return _PAGE.format(
         level=LEVEL,
@@ -84,35 +84,35 @@ def claims(
 
 _PAGE = """# Claims of the reference work
 
-Written by `python -m benchmarks.claims` from
-[accuracy.json](../benchmarks/accuracy.json) and [lengths.json](../benchmarks/lengths.json).
+Written by `python -m benchmarks.claims` from [accuracy.json](../benchmarks/accuracy.json).
 
 The reference work compared four networks of these names on nine classes of UCF101, on a split that
 it does not state. Here they are evaluated on {clips} test clips of {groups} groups in {classes}
-classes. Values are means over seeds, on rgb, trained from scratch. A difference in accuracy counts
-if the paired test over groups gives p < {level}. Training times are of one machine, and end with
-early stopping. Sequential networks process frames one by one (CNN + LSTM); joint networks convolve
-space and time together. Accuracies at 16 and 32 frames are of the weights trained at 8.
+classes. Values are means over trainings, on rgb, trained from scratch. A difference in accuracy
+counts if the paired test over groups gives p < {level}. Training times are of one machine.
+Sequential networks process frames one by one (CNN + LSTM); joint networks convolve space and time
+together. Accuracies at 16 and 32 frames are of the weights trained at 8.
 
 {networks}
 {claims}"""
 
 
 def networks_of(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    """The seeds of each architecture, on rgb and from scratch."""
+    """The trainings of each architecture, on rgb and from scratch."""
     chosen = [row for row in rows if row.stream == "rgb" and row.backbone == SCRATCH]
     return {
         name: seeds for name in KINDS if (seeds := [r for r in chosen if r.architecture == name])
     }
 
 
-def by_length(measured: Sequence[dict[str, Any]]) -> dict[str, dict[int, float]]:
+def by_length(candidates: Sequence[dict[str, Any]]) -> dict[str, dict[int, float]]:
     """Video accuracy by architecture and frames per window, of the candidates on rgb."""
     return {
         each["name"].removesuffix(" (rgb)"): {
-            int(frames): found["video_accuracy"] for frames, found in each["frames"].items()
+            int(frames): share for frames, share in each["by_frames"].items()
         }
-        for each in measured
+        for each in candidates
+        if "by_frames" in each
     }
 
 
@@ -135,10 +135,6 @@ def _cells(name: str, seeds: Sequence[Row], lengths: dict[int, float]) -> tuple[
         f"{_mean(seeds, 'gflops'):.2f}",
         f"{_mean(seeds, 'latency_ms'):.0f} ms",
     )
-
-
-def _read(name: str) -> Any:
-    return json.loads(Path(__file__).with_name(f"{name}.json").read_text(encoding="utf-8"))
 
 
 _UNITS: dict[str, Callable[[float], str]] = {

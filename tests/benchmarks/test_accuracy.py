@@ -21,7 +21,6 @@ MODELS = {
     "vgg-m": {"architecture": "vgg_lstm", "stream": "rgb", "seed": 0, "backbone": "mobilenet"},
 }
 RIGHT = {"csn-rgb": (20, 18, 19), "csn-flow": (10, 10, 10), "vgg-m": (19, 19, 19)}  # by split
-LENGTHS = [{"name": "csn (rgb)", "frames": {"8": {"video_accuracy": 0.9}}}]
 RECORD = {
     "parameters": 220_000,
     "size_bytes": 3_000_000,
@@ -80,8 +79,11 @@ def write_model(tree, name, split, right):
 
 @pytest.fixture
 def result(trees, monkeypatch):
-    cost = {"latency_clip_ms": 40.0, "peak_mib": 700.0}
-    monkeypatch.setattr(accuracy, "alone", lambda *given: cost)
+    measures = {
+        accuracy.cost: lambda *_: {"latency_clip_ms": 40.0, "peak_mib": 700.0},
+        accuracy.by_frames: lambda tree, _: {8: 0.8 + int(tree.name[-1]) / 100, 16: 0.9},
+    }
+    monkeypatch.setattr(accuracy, "alone", lambda function, *given: measures[function](*given))
     return accuracy.measured(trees)
 
 
@@ -97,6 +99,12 @@ def test_a_network_is_the_mean_over_the_splits_with_their_range(result):
         (0.99, 0.95)
     )
     assert (result["test_clips"], result["test_groups"]) == (60, 30)
+
+
+def test_a_network_on_rgb_is_also_measured_on_longer_windows(result):
+    csn, *others = result["candidates"]
+    assert csn["by_frames"] == pytest.approx({8: 0.82, 16: 0.9})
+    assert not any("by_frames" in each for each in others)
 
 
 def test_the_protocol_tells_which_splits_were_trained_on(trees, result):
@@ -138,7 +146,7 @@ def test_the_table_and_the_chart_show_every_candidate(result):
     table = accuracy.markdown(json.loads(json.dumps(result, allow_nan=False))).splitlines()
     assert "| csn | rgb | 3 | 95.0 % (90.0 – 100.0) |" in "\n".join(table)
     assert len({line.count("|") for line in table[:6]}) == 1
-    left, middle, right = charts.accuracy(result, LENGTHS).axes
+    left, middle, right = charts.accuracy(result).axes
     assert len(left.get_yticklabels()) == 4
     assert len(middle.containers) == 3
     assert len(right.lines) == 1

@@ -8,7 +8,6 @@ import pytest
 
 from benchmarks import claims
 from pipeline.evaluation.candidates import Pair
-from tests.conftest import ROOT
 from tests.report.example import CSN
 
 ACCURACY = {"vgg_lstm": 0.92, "resnet_lstm": 0.9, "r2plus1d": 0.9, "csn": 0.4}
@@ -99,15 +98,15 @@ def test_the_page_has_one_row_per_network_and_claim():
         "paired": [asdict(pair) for pair in pairs()],
         **{"test_clips": 126, "test_groups": 42, "classes": 6},
     }
-    measured = [
-        {"name": f"{name} (rgb)", "frames": {"8": {"video_accuracy": 0.92}}} for name in ACCURACY
+    accuracy["candidates"] = [
+        *({"name": f"{name} (rgb)", "by_frames": {"8": 0.92}} for name in ACCURACY),
+        {"name": "csn (rgb+flow)"},
     ]
-    page = claims.page(accuracy, measured)
+    page = claims.page(accuracy)
     assert "| vgg_lstm | sequential | 8: 92.0% | 0.22 M |" in page
     assert page.count("supported |") + page.count("undecided |") == 10
 
 
 def test_the_committed_page_is_of_the_committed_measurements():
-    folder = ROOT / "benchmarks"
-    files = [json.loads((folder / f"{name}.json").read_text()) for name in ("accuracy", "lengths")]
-    assert claims.PAGE.read_text(encoding="utf-8") == claims.page(*files)
+    accuracy = json.loads(claims.ACCURACY.read_text(encoding="utf-8"))
+    assert claims.PAGE.read_text(encoding="utf-8") == claims.page(accuracy)

@@ -27,6 +27,7 @@ def test_three_splits_are_trained_measured_and_not_repeated(project):
     assert sorted(network["splits"]) == ["1", "2", "3"]
     assert first["test_groups"] == 2 * 21
     assert network["latency_clip_ms"] > 0
+    assert sorted(network["by_frames"]) == ["16", "32", "8"]
     clips = (project.folder / "benchmarks/accuracy_clips.tsv").read_text().splitlines()
     assert len(clips) == 100
     again = project.run(*command)
