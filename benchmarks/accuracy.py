@@ -162,9 +162,9 @@ def measured(trees: Mapping[int, Path]) -> dict[str, Any]:
 def protocol(splits: Sequence[int]) -> str:
     """What the accuracies are means of."""
     if len(splits) == 1:
-        return f"UCF101's official split {splits[0]}, one training"
+        return f"Official split {splits[0]} of UCF101, one training"
     count = {2: "two", 3: "three"}[len(splits)]
-    return f"mean over {count} of UCF101's three official splits, one training per split"
+    return f"Mean over {count} of UCF101's three official splits, one training per split"
 
 
 def _models(tree: Path) -> list[EvaluatedModel]:
@@ -320,7 +320,7 @@ def markdown(result: dict[str, Any]) -> str:
     ordered = sorted(result["candidates"], key=lambda each: each["mean"], reverse=True)
     threads = " or ".join(str(count) for count in sorted({r["threads"] for r in result["rows"]}))
     caption = (
-        f"\n{result['protocol'].capitalize()}; {result['test_clips']} test clips of "
+        f"\n{result['protocol']}; {result['test_clips']} test clips of "
         f"{result['test_groups']} groups in {result['classes']} classes; {result['hardware']}, "
         f"{threads} for each training; memory is of a process that loads one model and "
         "classifies a clip, TensorFlow included.\n"

@@ -109,7 +109,7 @@ def test_a_network_on_rgb_is_also_measured_on_longer_windows(result):
 
 def test_the_protocol_tells_which_splits_were_trained_on(trees, result):
     assert "three official splits" in result["protocol"]
-    assert accuracy.protocol([2]) == "UCF101's official split 2, one training"
+    assert accuracy.protocol([2]) == "Official split 2 of UCF101, one training"
     assert "two of UCF101's three" in accuracy.protocol([1, 3])
 
 
