@@ -211,13 +211,12 @@ def peer_judged(tree: Path, shared: Path) -> dict[str, Any]:
 def _test_clips() -> Iterator[tuple[str, Path, float]]:
     """Class, file and seconds of each clip of the split test."""
     from pipeline.dataset.catalogue import kept, read_catalogue
-    from pipeline.params import load_params
+    from pipeline.dataset.names import path_on_disk
     from pipeline.paths import CATALOGUE
 
-    source = Path(load_params(Path("params.yaml")).dataset.source)
     for row in kept(read_catalogue(CATALOGUE)).to_pylist():
         if row["split"] == "test":
-            yield row["class_name"], source / f"{row['clip']}.avi", row["duration"]
+            yield row["class_name"], path_on_disk(row["path"]).resolve(), row["duration"]
 
 
 class Peer:

@@ -86,8 +86,23 @@ def write_form(form: str, model: Path, target: Path, scratch: Path) -> None:
     if form == "onnx":
         network = _deployed(model)
         network.export(target, format="onnx", input_signature=_signature(network), verbose=False)
+        _scale_to_whole_pixels(target)
     else:
         target.write_bytes(_litert(form, model, scratch))
+
+
+def _scale_to_whole_pixels(file: Path) -> None:
+    """Round up what pictures are scaled by: 96 pixels times float32(160 / 96) are 159, cut off."""
+    import onnx
+
+    model = onnx.load(file)
+    names = {node.input[2] for node in model.graph.node if node.op_type == "Resize"}
+    for constant in model.graph.initializer:
+        if constant.name in names:
+            scales = onnx.numpy_helper.to_array(constant)
+            rounded = np.where(scales % 1, np.nextafter(scales, np.float32(np.inf)), scales)
+            constant.CopyFrom(onnx.numpy_helper.from_array(rounded, constant.name))
+    onnx.save(model, file)
 
 
 def _litert(form: str, model: Path, scratch: Path) -> bytes:

@@ -3,15 +3,18 @@
 import os
 import signal
 
+import keras
 import numpy as np
 import pytest
+from keras import layers
 
 from pipeline.errors import BundleError
 from pipeline.inference import convert as module
 from pipeline.inference.calibration import probabilities
-from pipeline.inference.convert import FILES, conversion
+from pipeline.inference.convert import FILES, conversion, write_form
 from pipeline.inference.runtime import LiteRT, Onnx
 from pipeline.models import ARCHITECTURES, build
+from pipeline.models.layers import fold_time, unfold_time
 
 SHAPE = (4, 32, 32, 3)
 
@@ -48,6 +51,21 @@ def test_a_form_answers_as_keras_does(converted, form, tolerance):
     model, folder = converted
     expected = model(windows(4), training=False).numpy()
     np.testing.assert_allclose(answers(folder, form), expected, atol=tolerance)
+
+
+@pytest.mark.filterwarnings("ignore:In the future `np.object`")  # by Keras, outside its process
+def test_frames_that_a_network_scales_lose_no_pixel_in_onnx(tmp_path):
+    window = keras.Input((2, 96, 96, 3))
+    x = layers.Resizing(160, 160)(fold_time(window))  # 160 / 96 is rounded down in float32
+    for strides in (2, 4):
+        x = layers.ReLU()(layers.Conv2D(4, 3, strides, padding="same")(x))
+    x = layers.GlobalAveragePooling1D()(unfold_time(layers.GlobalAveragePooling2D()(x), 2))
+    model = keras.Model(window, layers.Dense(3, activation="softmax")(x))
+    model.save(tmp_path / "model.keras")
+    write_form("onnx", tmp_path / "model.keras", tmp_path / FILES["onnx"], tmp_path)
+    frames = np.random.default_rng(0).uniform(0, 255, (1, 2, 96, 96, 3)).astype(np.float32)
+    found = probabilities(Onnx(tmp_path / FILES["onnx"])(frames).logits, 1.0)
+    np.testing.assert_allclose(found, model(frames, training=False).numpy(), atol=1e-5)
 
 
 def test_smaller_numbers_make_smaller_files(converted):
