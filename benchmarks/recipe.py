@@ -32,6 +32,7 @@ from scipy.stats import t as student
 
 from pipeline.dataset.catalogue import read_catalogue, write_catalogue
 from pipeline.dataset.splits import stable_fraction
+from pipeline.evaluation import calibration
 from pipeline.evaluation.predictions import Predictions, class_accuracies, read_predictions
 from pipeline.evaluation.statistics import paired_permutation_test
 from pipeline.inference.calibration import as_logits, calibrated, fit_temperature
@@ -237,8 +238,7 @@ def log_losses(videos: Predictions) -> np.ndarray:
     Recipes that smooth their targets differently are then compared by what they tell apart.
     """
     temperature = fit_temperature(as_logits(videos.probabilities), videos.labels)
-    true = np.arange(len(videos.labels)), videos.labels
-    return -as_logits(calibrated(videos, temperature).probabilities)[true]
+    return calibration.log_losses(calibrated(videos, temperature))
 
 
 def _lead(folds: dict[int, Predictions], base: dict[int, Predictions]) -> dict[str, Any]:

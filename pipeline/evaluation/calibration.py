@@ -55,8 +55,13 @@ def expected_calibration_error(videos: Predictions) -> float:
 
 def negative_log_likelihood(videos: Predictions) -> float:
     """Mean of −log of the true class's probability."""
+    return float(log_losses(videos).mean())
+
+
+def log_losses(videos: Predictions) -> np.ndarray:
+    """−log of the probability of each row's true class, float64 [N]."""
     true = videos.probabilities[np.arange(len(videos.labels)), videos.labels]
-    return float(-np.log(np.maximum(true, _TINY, dtype=np.float64)).mean())
+    return np.asarray(-np.log(np.maximum(true, _TINY, dtype=np.float64)))
 
 
 def top_accuracy(videos: Predictions, count: int) -> float:
