@@ -16,7 +16,7 @@ from tests.docker import engine
 from tests.docker.system import RUN, START, System, wait_until
 from tests.end_to_end.conftest import TINY, copy_of_the_repository
 
-SIZES = {"services": 1.6e9, "worker": 3.5e9}  # bytes, at most
+SIZES = {"services": 1.5e9, "worker": 3.3e9}  # bytes, at most
 REMOTE = "https://someone:password@somewhere.invalid/pipeline.git"
 
 
