@@ -36,8 +36,8 @@ from pipeline.evaluation.candidates import (
     summarize,
 )
 from pipeline.evaluation.predictions import Predictions, class_accuracies
-from pipeline.files import parse_yaml, write_text
-from pipeline.models import SCRATCH
+from pipeline.files import write_text
+from pipeline.models import ARCHITECTURES, SCRATCH
 from pipeline.orchestration.form import round_trip_yaml
 from pipeline.orchestration.vcs import git
 from pipeline.orchestration.worktree import make_worktree
@@ -93,11 +93,9 @@ def add_models(path: Path, rows: Mapping[str, Any]) -> None:
         yaml.dump(document, file)
 
 
-def _more_rows(*, flow: bool, backbone: str | None) -> dict[str, Any]:
-    """Rows beside those of params.yaml: each network on flow, and a pretrained one."""
-    models = parse_yaml((ROOT / "params.yaml").read_text(encoding="utf-8"))["models"].values()
-    names = {row["architecture"]: row for row in models if row["stream"] == "rgb"} if flow else {}
-    rows = {f"{name}-flow": {**row, "stream": "flow"} for name, row in names.items()}
+def _more_rows(*, flow: Sequence[str], backbone: str | None) -> dict[str, Any]:
+    """Rows beside those of params.yaml: networks on flow, and a pretrained one."""
+    rows = {f"{name}-flow": {"architecture": name, "stream": "flow", "seed": 0} for name in flow}
     if backbone:
         base = {"architecture": "resnet_lstm", "stream": "rgb", "seed": 0}
         rows["pretrained-rgb"] = base | {"backbone": backbone}
@@ -361,7 +359,13 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clips", default="ucf101", help="a folder, zip or rar; unset: downloads")
     parser.add_argument("--splits", type=int, nargs="+", default=SPLITS, choices=SPLITS)
-    parser.add_argument("--flow", action="store_true", help="train on flow, too, and fuse")
+    parser.add_argument(
+        "--flow",
+        nargs="+",
+        default=[],
+        choices=ARCHITECTURES,
+        help="trained on flow, too, and fused",
+    )
     parser.add_argument("--backbone", help="mobilenet, or a file of weights: one more network")
     return parser.parse_args()
 

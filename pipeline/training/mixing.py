@@ -18,11 +18,12 @@ class Mixing(NamedTuple):
         """Blend x [batch, T, H, W, C] and targets [batch, classes].
 
         All draws depend on `step` alone, so that a resumed training repeats those of an unbroken
-        one.
+        one. Flow is not blended: the sum of two motions is a third, which neither target tells.
         """
-        if self.background and x.shape[-1] == 3:
+        pictures = x.shape[-1] == 3
+        if self.background and pictures:
             x = with_background(x, most=self.background, step=step)
-        if self.mixup:
+        if self.mixup and pictures:
             x, targets = mixup_batch(x, targets, alpha=self.mixup, step=step)
         if self.cutmix:
             x, targets = cutmix_batch(x, targets, share=self.cutmix, step=step)

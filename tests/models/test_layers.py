@@ -6,6 +6,7 @@ from keras import layers
 
 from pipeline.models.layers import (
     PictureConv2D,
+    compressed,
     depthwise_conv3d,
     replace_layers,
     with_change,
@@ -85,3 +86,12 @@ def test_a_picture_s_convolution_has_conv2d_s_values_and_gradients(batch, size, 
         *(values_and_gradients(each, x) for each in (ours, keras_own)), strict=True
     ):
         np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def test_compression_keeps_direction_and_order_and_lifts_what_is_slow():
+    flow = np.linspace(-5, 5, 2001, dtype=np.float32)
+    found = compressed(tf.constant(flow)).numpy()
+    np.testing.assert_allclose(found, -found[::-1], atol=1e-6)
+    assert (np.diff(found) > 0).all()
+    slow, fast = compressed(tf.constant([0.05, 5.0])).numpy()
+    assert fast / slow < 12  # of 100

@@ -34,6 +34,13 @@ def test_a_tiny_alpha_gives_finite_values(batch):
     assert np.isfinite(shares).all()
 
 
+def test_flow_is_not_blended():
+    x, targets = tf.random.stateless_uniform([6, 2, 3, 3, 2], [0, 0]), tf.one_hot(tf.range(6), 6)
+    mixed, found = Mixing(mixup=1.0, cutmix=0.0, background=0.5)(x, targets, tf.constant(3))
+    np.testing.assert_array_equal(mixed, x)
+    np.testing.assert_array_equal(found, targets)
+
+
 def test_cutmix_takes_a_box_of_one_other_window_in_all_frames_and_its_share_of_the_target():
     x = tf.ones([8, 3, 10, 12, 1]) * tf.reshape(tf.range(8.0), [-1, 1, 1, 1, 1])
     mixed, targets = cutmix_batch(x, tf.one_hot(tf.range(8), 8), share=1.0, step=tf.constant(1))
