@@ -29,7 +29,7 @@ def compressed(x: Any) -> Any:
 
     Nearly linear below 0.01 of the input's unit, where flow is noise.
     """
-    size = layers.Rescaling(1.0, NOISE)(ops.abs(x))
+    size = layers.Rescaling(1.0, NOISE, name="size")(ops.abs(x))
     return 2.0 * x / ops.sqrt(size)
 
 
