@@ -5,7 +5,7 @@ python docker/archive.py load FILE
 
 FILE may be `-`, for stdout and stdin. The places are those of docker/environment: DVC_REMOTE and
 MLFLOW_ARTIFACTS (folders or s3://BUCKET), RETRAIN_REPOSITORY. A tar without its last member is cut
-off, which `load` says when it gets there.
+off, which `load` says when it gets there; it prints LOADED once all is back.
 """
 
 import io
@@ -19,10 +19,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path, PurePosixPath
+from types import SimpleNamespace
 from typing import IO
 
 PLACES = {"dvc": "DVC_REMOTE", "mlflow": "MLFLOW_ARTIFACTS"}
 BUNDLE, END = "repository.bundle", "end"
+LOADED = "all is back"
 RUNS = "+refs/heads/retrain/*:refs/heads/retrain/*"  # all that a run adds to a repository
 
 
@@ -66,7 +68,8 @@ class Bucket:
 
     def write(self, name: str, content: IO[bytes]) -> None:
         """Write one object."""
-        self._client.upload_fileobj(content, self._name, name)
+        # `read` alone: what a tar in a pipe gives claims to seek, and until Python 3.12 fails then.
+        self._client.upload_fileobj(SimpleNamespace(read=content.read), self._name, name)
 
 
 def save(tar: tarfile.TarFile) -> None:
@@ -144,6 +147,7 @@ def main(action: str, name: str) -> None:
     if action == "load":
         with tarfile.open(fileobj=_opened(name, "rb"), mode="r|") as tar:
             load(tar)
+        sys.stdout.write(f"{LOADED}\n")
         return
     part = name if name == "-" else f"{name}.part"
     with tarfile.open(fileobj=_opened(part, "wb"), mode="w|", format=tarfile.PAX_FORMAT) as tar:
