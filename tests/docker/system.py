@@ -131,6 +131,17 @@ class System:
         time.sleep(seconds)
         self.box.run("podman", "start", name)
 
+    def backup(self, action: str) -> None:
+        """Run docker/backup, whose `docker` is Docker Compose with the override."""
+        docker = self.logs / "bin/docker"
+        docker.parent.mkdir(exist_ok=True)
+        # It is called as `docker compose --file docker/compose.yaml …`.
+        docker.write_text(f'#!/bin/sh\nshift 3\nexec {" ".join(map(str, self.compose))} "$@"\n')
+        docker.chmod(0o755)
+        script, folder = self.project.folder / "docker/backup", self.logs / "backup"
+        path = f"PATH={docker.parent}:{self.box.environment['PATH']}"
+        self.box.run("env", path, script, action, folder)
+
     def stop(self) -> None:
         """Take everything down, with its volumes."""
         self.save_logs()
