@@ -100,7 +100,10 @@ def _controls(panel: Axes, controls: list[dict[str, Any]]) -> None:
         panel.barh(places, shares, height=0.25, color=colour, label=control)
     panel.set_yticks(range(len(controls)), [each["name"] for each in controls])
     panel.set(title="accuracy of one window", xlabel="%", xlim=(0, 100))
-    panel.legend(fontsize=8)
+    panel.set_ylim(-0.6, len(controls) + 0.4)  # a row for the legend
+    panel.legend(
+        fontsize=8, loc="upper center", ncols=len(colours), handlelength=1, columnspacing=1
+    )
 
 
 def _lengths(panel: Axes, candidates: list[dict[str, Any]]) -> None:

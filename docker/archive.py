@@ -24,7 +24,7 @@ from typing import IO
 
 PLACES = {"dvc": "DVC_REMOTE", "mlflow": "MLFLOW_ARTIFACTS"}
 BUNDLE, END = "repository.bundle", "end"
-LOADED = "all is back"
+LOADED = "all is back"  # docker/backup looks for this, and for END
 RUNS = "+refs/heads/retrain/*:refs/heads/retrain/*"  # all that a run adds to a repository
 
 
