@@ -4,9 +4,10 @@ TREE is a work tree in which `dvc repro extract` has run. Its official test grou
 the other groups, each fold tests on a third of every class and trains on the rest, of which
 `dataset.validation` is kept for validation, as in any training. Every training has a work tree of
 its own under TREE/recipe: a killed run resumes, and finished ones are not repeated. After each
-training recipe.json beside this file is brought up to date: accuracies over all folds so far, and
-the paired difference to the recipe `committed` with its interval over groups; also of the log loss,
-each fold at its best temperature, which tells recipes apart that few clips do.
+training recipe.json beside this file is brought up to date, which has a study for each set of clips
+and of committed params: accuracies over all folds so far, and the paired difference to the recipe
+`committed` with its interval over groups; also of the log loss, each fold at its best temperature,
+which tells recipes apart that few clips do.
 
 Trainings are compared after equal steps, or by `cost` where a step takes longer: a budget in
 minutes would measure what else the machine does. Validation ends none of them early.
@@ -35,7 +36,9 @@ from pipeline.dataset.splits import stable_fraction
 from pipeline.evaluation import calibration
 from pipeline.evaluation.predictions import Predictions, class_accuracies, read_predictions
 from pipeline.evaluation.statistics import paired_permutation_test
+from pipeline.files import json_hash, write_text
 from pipeline.inference.calibration import as_logits, calibrated, fit_temperature
+from pipeline.models import ARCHITECTURES
 from pipeline.paths import CATALOGUE, TRAIN
 
 ROOT = Path(__file__).parents[1]
@@ -76,12 +79,24 @@ RECIPES = {
 }
 
 
+# Rows of params.yaml that can be tried.
+MODELS: dict[str, dict[str, Any]] = {
+    f"{architecture}-{stream}": {"architecture": architecture, "stream": stream, "seed": 0}
+    for architecture, stream in product(ARCHITECTURES, ("rgb", "flow"))
+}
+MODELS |= {
+    f"mobilenet_{way}-rgb": MODELS["resnet_lstm-rgb"]
+    | {"backbone": "mobilenet", "fine_tune": tuned}
+    for way, tuned in (("frozen", False), ("tuned", True))
+}
+
+
 @dataclass(frozen=True)
 class Trial:
     """One training of a fold, for so many steps; crop 0: as large as the recipe says."""
 
     recipe: str
-    architecture: str
+    model: str
     fold: int
     steps: int
     crop: int = 0
@@ -90,12 +105,7 @@ class Trial:
     def name(self) -> str:
         """A folder's name."""
         recipe = self.recipe.replace(" ", "_")
-        return f"{self.architecture}-{recipe}-{self.steps}-crop{self.crop}-fold{self.fold}"
-
-    @property
-    def model(self) -> str:
-        """The row of params.yaml."""
-        return f"{self.architecture}-rgb"
+        return f"{self.model}-{recipe}-{self.steps}-crop{self.crop}-fold{self.fold}"
 
 
 def main() -> None:
@@ -103,20 +113,37 @@ def main() -> None:
     options = _options()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     trials = [
-        Trial(recipe, architecture, fold, round(options.steps / RECIPES[recipe].cost), options.crop)
-        for fold, recipe, architecture in product(
-            options.folds, options.recipes, options.architectures
-        )
+        Trial(recipe, model, fold, round(options.steps / RECIPES[recipe].cost), options.crop)
+        for fold, recipe, model in product(options.folds, options.recipes, options.models)
     ]
     for number, trial in enumerate(trials, start=1):
         log.info("%d of %d: %s", number, len(trials), trial.name)
         run(trial, options.data)
-        RESULT.write_text(json.dumps(summary(options.data), indent=2) + "\n", encoding="utf-8")
+        record(summary(options.data))
+
+
+def record(study: dict[str, Any]) -> None:
+    """Put the study into recipe.json, in place of an earlier one of the same clips and params."""
+    studies = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.is_file() else []
+    same = ("clips", "committed")
+    others = [each for each in studies if any(each[key] != study[key] for key in same)]
+    write_text(RESULT, json.dumps([*others, study], indent=2) + "\n")
+
+
+def committed() -> dict[str, Any]:
+    """The params of extraction and training that the recipe `committed` stands for."""
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    return {name: params[name] for name in ("extract", "train")}
+
+
+def study_folder(data: Path) -> Path:
+    """Where the trials of the committed params have their work trees: others begin a new study."""
+    return data / "recipe" / json_hash(committed())[:8]
 
 
 def run(trial: Trial, data: Path) -> None:
     """Train and evaluate in a process and a work tree of their own, unless that is done."""
-    tree = data / "recipe" / trial.name
+    tree = study_folder(data) / trial.name
     if (tree / PREDICTIONS).is_file():
         return
     make_tree(tree, data.resolve(), trial)
@@ -139,8 +166,7 @@ def make_tree(tree: Path, data: Path, trial: Trial) -> None:
     params["extract"] |= recipe.extract
     if recipe.validation is not None:
         params["dataset"]["validation"] = recipe.validation
-    row = {"architecture": trial.architecture, "stream": "rgb", "seed": 0}
-    params["models"] = {trial.model: row}
+    params["models"] = {trial.model: MODELS[trial.model]}
     (tree / CATALOGUE).parent.mkdir(parents=True, exist_ok=True)
     (tree / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     (tree / "trial.json").write_text(json.dumps(vars(trial)), encoding="utf-8")
@@ -174,18 +200,22 @@ def _groups_by_class(rows: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
 
 
 def summary(data: Path) -> dict[str, Any]:
-    """All finished trials of the tree, and each recipe beside the committed one."""
+    """All finished trials of the study, and each recipe beside the committed one."""
     finished = list(_finished(data))
+    tried = {trial.recipe for trial, _ in finished}
+    splits = read_catalogue(data / CATALOGUE)["split"].to_pylist()
     return {
+        "clips": len(splits) - splits.count("test"),
+        "committed": committed(),
         "folds": FOLDS,
-        "recipes": {name: vars(recipe) for name, recipe in RECIPES.items()},
+        "recipes": {name: vars(recipe) for name, recipe in RECIPES.items() if name in tried},
         "compared": _compared(finished),
         "trials": [_described(trial, tree) for trial, tree in finished],
     }
 
 
 def _finished(data: Path) -> Iterator[tuple[Trial, Path]]:
-    for path in sorted((data / "recipe").glob(f"*/{PREDICTIONS}")):
+    for path in sorted(study_folder(data).glob(f"*/{PREDICTIONS}")):
         described = json.loads((path.parent / "trial.json").read_text(encoding="utf-8"))
         yield Trial(**described), path.parent
 
@@ -204,14 +234,14 @@ def _described(trial: Trial, tree: Path) -> dict[str, Any]:
 
 
 def _compared(finished: Sequence[tuple[Trial, Path]]) -> list[dict[str, Any]]:
-    """By architecture, recipe and budget: accuracy over folds, and the lead over the committed."""
+    """By model, recipe and budget: accuracy over folds, and the lead over the committed."""
     videos: dict[tuple[str, str, int, int], dict[int, Predictions]] = defaultdict(dict)
     for trial, tree in finished:
         budget = round(trial.steps * RECIPES[trial.recipe].cost, -1)
-        key = trial.architecture, trial.recipe, trial.crop, int(budget)
+        key = trial.model, trial.recipe, trial.crop, int(budget)
         videos[key][trial.fold] = read_predictions(tree / PREDICTIONS).by_clip()
     return [
-        dict(zip(("architecture", "recipe", "crop", "steps"), key, strict=True))
+        dict(zip(("model", "recipe", "crop", "steps"), key, strict=True))
         | {"folds": sorted(folds)}
         | _accuracies([folds[fold] for fold in sorted(folds)])
         | (_lead(folds, videos.get((key[0], BASE, *key[2:]), {})) if key[1] != BASE else {})
@@ -278,7 +308,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="the work tree that holds data/")
     parser.add_argument("--recipes", nargs="+", default=list(RECIPES), choices=RECIPES)
-    parser.add_argument("--architectures", nargs="+", default=["vgg_lstm", "csn"])
+    parser.add_argument("--models", nargs="+", default=["vgg_lstm-rgb", "csn-rgb"], choices=MODELS)
     parser.add_argument("--folds", type=int, nargs="+", default=list(range(FOLDS)))
     parser.add_argument("--steps", type=int, default=1500, help="of a training")
     parser.add_argument("--crop", type=int, default=0, help="smaller pictures; 0: the recipe's")

@@ -50,7 +50,7 @@ def test_folds_test_each_training_group_once_and_never_an_official_test_group(da
 
 
 def test_a_trial_has_a_work_tree_with_its_params(data):
-    trial = Trial("no validation groups", "csn", 1, 500)
+    trial = Trial("no validation groups", "csn-rgb", 1, 500)
     tree = data / "recipe" / trial.name
     make_tree(tree, data, trial)
     make_tree(tree, data, trial)  # as after a kill
@@ -62,7 +62,7 @@ def test_a_trial_has_a_work_tree_with_its_params(data):
 
 
 def test_a_recipe_with_other_records_extracts_them_itself(data):
-    trial = Trial("crop 112", "csn", 0, 10)
+    trial = Trial("crop 112", "csn-rgb", 0, 10)
     make_tree(data / trial.name, data, trial)
     assert not (data / trial.name / "data/extract").exists()
     assert (data / trial.name / "data/download").readlink() == data / "data/download"
@@ -70,15 +70,15 @@ def test_a_recipe_with_other_records_extracts_them_itself(data):
 
 def test_every_recipe_obeys_the_rules_of_params(data):
     for name in recipe.RECIPES:
-        trial = Trial(name, "csn", 0, 10)
+        trial = Trial(name, "csn-rgb", 0, 10)
         make_tree(data / trial.name, data, trial)
         load_params(data / trial.name / "params.yaml")
 
 
 def finish(data, name, correct):
     """A finished trial with the given answers to eight clips of four groups."""
-    trial = Trial(name, "csn", 0, 10)
-    tree = data / "recipe" / trial.name
+    trial = Trial(name, "csn-rgb", 0, 10)
+    tree = recipe.study_folder(data) / trial.name
     make_tree(tree, data, trial)
     chosen = np.eye(2, dtype="f")[[0 if each else 1 for each in correct]]
     clips, groups = (np.array(list(text)) for text in ("abcdefgh", "wwxxyyzz"))
@@ -104,6 +104,31 @@ def test_a_finished_trial_is_not_repeated_and_all_are_compared(data, monkeypatch
     assert other["lead_ci95"][0] < 0.25 < other["lead_ci95"][1]
     assert other["log_loss_gain"] == pytest.approx(base["log_loss"] - other["log_loss"], abs=2e-4)
     assert found["trials"][0].items() >= asdict(trial).items()
+
+
+def test_a_study_replaces_the_one_of_the_same_clips_and_params_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(recipe, "RESULT", tmp_path / "recipe.json")
+    studies = [
+        {"clips": clips, "committed": {"train": {"motion": motion}}, "trials": trials}
+        for clips, motion, trials in ((8, 0.0, [1]), (8, 0.5, [2]), (9, 0.0, [3]), (8, 0.0, [1, 4]))
+    ]
+    for study in studies:
+        recipe.record(study)
+    assert json.loads(recipe.RESULT.read_text()) == studies[1:]
+
+
+def test_other_params_are_another_study(data, monkeypatch):
+    trial = finish(data, BASE, [1] * 8)
+    assert recipe.summary(data)["trials"][0]["recipe"] == trial.recipe
+    monkeypatch.setattr(recipe, "committed", lambda: {"train": {"motion": 0.9}})
+    assert recipe.summary(data)["trials"] == []
+
+
+def test_every_model_obeys_the_rules_of_params(data):
+    for model in recipe.MODELS:
+        trial = Trial(BASE, model, 0, 10)
+        make_tree(data / trial.name, data, trial)
+        load_params(data / trial.name / "params.yaml")
 
 
 def test_the_log_loss_of_a_recipe_does_not_depend_on_how_surely_it_answers():
