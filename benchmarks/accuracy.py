@@ -2,8 +2,9 @@
 
 Trains every network once per official split, by the committed params, and evaluates it on that
 split's test groups: the mean over the three splits is UCF101's own protocol, and `--splits 1` takes
-a third of its time. Each split has a work tree under .ucf101, a clone of the committed code that
-shares DVC's cache, so that a run that was killed resumes and finished trainings are not repeated.
+a third of its time. What `--flow` and `--backbone` add can be trained on fewer: `--more-splits 1`.
+Each split has a work tree under .ucf101, a clone of the committed code that shares DVC's cache, so
+that a run that was killed resumes and finished trainings are not repeated.
 Writes accuracy.json and, with names and hashes of the clips, accuracy_clips.tsv beside this file.
 Memory and latency are measured last, in one process per network: leave the machine alone for that
 minute.
@@ -18,6 +19,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -30,6 +32,7 @@ from pipeline.dataset.catalogue import kept, read_catalogue
 from pipeline.evaluation.candidates import (
     Candidate,
     EvaluatedModel,
+    Pair,
     compare_pairs,
     fusions,
     network_name,
@@ -63,7 +66,8 @@ def main() -> None:
     options = _options()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     rows = _more_rows(flow=options.flow, backbone=options.backbone)
-    trees = make_trees(options.clips, options.splits, rows)
+    added = dict.fromkeys(options.more_splits or options.splits, rows)
+    trees = make_trees(options.clips, options.splits, added)
     train(list(trees.values()))
     result = measured(trees)
     write_text(CLIPS, clip_list(trees[options.splits[0]]))
@@ -74,13 +78,18 @@ def main() -> None:
 # Work trees
 
 
-def make_trees(clips: str, splits: Sequence[int], more_rows: Mapping[str, Any]) -> dict[int, Path]:
-    """A work tree per split, of the code that is committed now; those that exist stay."""
+def make_trees(
+    clips: str, splits: Sequence[int], more_rows: Mapping[int, Mapping[str, Any]]
+) -> dict[int, Path]:
+    """A work tree per split, of the code that is committed now; those that exist stay.
+
+    `more_rows` are the models beside those of params.yaml, by split.
+    """
     commit = git("rev-parse", "--short", "HEAD", cwd=ROOT)
     trees = {split: ROOT / TREES / f"{commit}-split{split}" for split in splits}
     for split, tree in trees.items():
         make_worktree(ROOT, tree, {"dataset.source": clips, "dataset.split": split})
-        add_models(tree / "params.yaml", more_rows)
+        add_models(tree / "params.yaml", more_rows.get(split, {}))
     return trees
 
 
@@ -136,21 +145,19 @@ def measured(trees: Mapping[int, Path]) -> dict[str, Any]:
     models = {split: _models(tree) for split, tree in trees.items()}
     rows = [row_of(each, split=split) for split, found in models.items() for each in found]
     networks = by_network(models)
-    pooled = [Candidate(name, {0: joined(_videos(found))}) for name, found in networks.items()]
     candidates = [
-        described(candidate, networks[candidate.name])
-        | _apart(trees, networks[candidate.name])
-        | _longer(trees, networks[candidate.name])
-        for candidate in pooled
+        described(name, found) | _apart(trees, found) | _longer(trees, found)
+        for name, found in networks.items()
     ]
+    tested = pooled("", next(iter(networks.values())))
     return {
         "protocol": protocol(list(trees)),
         "classes": rows[0].classes,
-        "test_clips": len(pooled[0].clips),
-        "test_groups": len(set(pooled[0].groups.tolist())),
+        "test_clips": len(tested.clips),
+        "test_groups": len(set(tested.groups.tolist())),
         **{key: getattr(rows[0], key) for key in ("hardware", "precision")},
         "candidates": candidates,
-        "paired": [vars(pair) for pair in compare_pairs(pooled)],
+        "paired": [vars(pair) for pair in paired(networks)],
         "controls": [controlled(name, found) for name, found in networks.items()],
         "bars": bars(candidates),
         "rows": [vars(row) for row in rows],
@@ -190,8 +197,25 @@ def joined(parts: Sequence[Predictions]) -> Predictions:
     )
 
 
-def described(candidate: Candidate, found: Mapping[int, EvaluatedModel]) -> dict[str, Any]:
+def pooled(name: str, found: Mapping[int, EvaluatedModel]) -> Candidate:
+    """A network's trainings on several splits as one."""
+    return Candidate(name, {0: joined([found[split].videos for split in sorted(found)])})
+
+
+def paired(networks: Mapping[str, Mapping[int, EvaluatedModel]]) -> Iterator[Pair]:
+    """Every pair of networks, tested on the splits that both were trained on."""
+    for (one, by_one), (other, by_other) in combinations(networks.items(), 2):
+        shared = by_one.keys() & by_other.keys()
+        if shared:
+            sides = ((one, by_one), (other, by_other))
+            yield from compare_pairs(
+                [pooled(name, {split: found[split] for split in shared}) for name, found in sides]
+            )
+
+
+def described(name: str, found: Mapping[int, EvaluatedModel]) -> dict[str, Any]:
     """Accuracies of a network over the splits, and what a model of it costs."""
+    candidate = pooled(name, found)
     shares = {split: model.videos.accuracy for split, model in found.items()}
     first = next(iter(found.values()))
     return {
@@ -317,10 +341,16 @@ def markdown(result: dict[str, Any]) -> str:
     )
     ordered = sorted(result["candidates"], key=lambda each: each["mean"], reverse=True)
     threads = " or ".join(str(count) for count in sorted({r["threads"] for r in result["rows"]}))
+    fewer = min(each["trainings"] for each in ordered)
+    partly = (
+        f"; a network with {fewer} training{'s' if fewer > 1 else ''} was tested on so many splits"
+        if fewer < max(each["trainings"] for each in ordered)
+        else ""
+    )
     caption = (
         f"\n{result['protocol']}; {result['test_clips']} test clips of "
         f"{result['test_groups']} groups in {result['classes']} classes; {result['hardware']}, "
-        f"{threads} for each training; memory is of a process that loads one model and "
+        f"{threads} for each training{partly}; memory is of a process that loads one model and "
         "classifies a clip, TensorFlow included.\n"
     )
     return table(head, map(_cells, ordered)) + caption
@@ -347,10 +377,6 @@ def _costs(each: dict[str, Any]) -> Iterator[str]:
     yield f"{each['peak_mib']:.0f} MiB" if "peak_mib" in each else "–"
 
 
-def _videos(found: Mapping[int, EvaluatedModel]) -> list[Predictions]:
-    return [model.videos for model in found.values()]
-
-
 def _peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
@@ -365,6 +391,13 @@ def _options() -> argparse.Namespace:
         default=[],
         choices=ARCHITECTURES,
         help="trained on flow, too, and fused",
+    )
+    parser.add_argument(
+        "--more-splits",
+        type=int,
+        nargs="+",
+        choices=SPLITS,
+        help="where --flow and --backbone are trained; unset: as --splits",
     )
     parser.add_argument("--backbone", help="mobilenet, or a file of weights: one more network")
     return parser.parse_args()

@@ -126,6 +126,21 @@ def test_streams_are_fused_within_each_split(result):
     assert len(result["paired"]) == 6
 
 
+def test_networks_are_paired_on_the_splits_that_both_were_trained_on(trees, monkeypatch):
+    for split in (2, 3):
+        path = trees[split] / "params.yaml"
+        params = yaml.safe_load(path.read_text())
+        path.write_text(yaml.safe_dump(params | {"models": {"csn-rgb": MODELS["csn-rgb"]}}))
+    monkeypatch.setattr(accuracy, "alone", lambda function, *given: {})
+    result = accuracy.measured(trees)
+    rgb, flow, *_ = result["candidates"]
+    assert (rgb["trainings"], flow["trainings"]) == (3, 1)
+    assert (rgb["mean"], flow["mean"]) == pytest.approx((0.95, 0.5))
+    assert result["paired"][0]["difference"] == 0.5  # of split 1 alone
+    assert result["test_clips"] == 60
+    assert "a network with 1 training was tested on so many splits" in accuracy.markdown(result)
+
+
 def test_bars_are_met_or_not_by_the_means(result):
     assert result["bars"] == {
         "rgb from scratch, at least 93%": {"csn (rgb)": True},
