@@ -119,21 +119,22 @@ def main() -> None:
     for number, trial in enumerate(trials, start=1):
         log.info("%d of %d: %s", number, len(trials), trial.name)
         run(trial, options.data)
-        record(summary(options.data))
+        save(summary(options.data))
 
 
-def record(study: dict[str, Any]) -> None:
+def save(study: dict[str, Any]) -> None:
     """Put the study into recipe.json, in place of an earlier one of the same clips and params."""
     studies = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.is_file() else []
-    same = ("clips", "committed")
+    same = ("clips_hash", "committed")
     others = [each for each in studies if any(each[key] != study[key] for key in same)]
     write_text(RESULT, json.dumps([*others, study], indent=2) + "\n")
 
 
 def committed() -> dict[str, Any]:
-    """The params of extraction and training that the recipe `committed` stands for."""
-    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    return {name: params[name] for name in ("extract", "train")}
+    """The params that the recipe `committed` stands for: all that a recipe can change."""
+    params = _params()
+    validation = {"validation": params["dataset"]["validation"]}
+    return {"dataset": validation, "extract": params["extract"], "train": params["train"]}
 
 
 def study_folder(data: Path) -> Path:
@@ -158,7 +159,7 @@ def make_tree(tree: Path, data: Path, trial: Trial) -> None:
     Links lead to the records of `data`, or to what `benchmarks.fold` extracts others from.
     """
     recipe = RECIPES[trial.recipe]
-    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    params = _params()
     steps = {"max_steps": trial.steps, "max_minutes": 600, "patience": trial.steps}
     params["train"] |= {**recipe.train, **steps, "target_accuracy": 1.0}
     if trial.crop:
@@ -177,6 +178,11 @@ def make_tree(tree: Path, data: Path, trial: Trial) -> None:
     for name in ("data/download", ".state") if recipe.extract else ("data/extract",):
         if not (tree / name).is_symlink():
             (tree / name).symlink_to(data / name)
+
+
+def _params() -> dict[str, Any]:
+    params: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    return params
 
 
 def fold_catalogue(catalogue: pa.Table, fold: int, *, validation: float) -> pa.Table:
@@ -203,9 +209,11 @@ def summary(data: Path) -> dict[str, Any]:
     """All finished trials of the study, and each recipe beside the committed one."""
     finished = list(_finished(data))
     tried = {trial.recipe for trial, _ in finished}
-    splits = read_catalogue(data / CATALOGUE)["split"].to_pylist()
+    rows = read_catalogue(data / CATALOGUE).to_pylist()
+    clips = sorted(row["clip"] for row in rows if row["split"] != "test")
     return {
-        "clips": len(splits) - splits.count("test"),
+        "clips": len(clips),
+        "clips_hash": json_hash(clips),
         "committed": committed(),
         "folds": FOLDS,
         "recipes": {name: vars(recipe) for name, recipe in RECIPES.items() if name in tried},

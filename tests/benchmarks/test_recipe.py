@@ -109,11 +109,16 @@ def test_a_finished_trial_is_not_repeated_and_all_are_compared(data, monkeypatch
 def test_a_study_replaces_the_one_of_the_same_clips_and_params_alone(tmp_path, monkeypatch):
     monkeypatch.setattr(recipe, "RESULT", tmp_path / "recipe.json")
     studies = [
-        {"clips": clips, "committed": {"train": {"motion": motion}}, "trials": trials}
-        for clips, motion, trials in ((8, 0.0, [1]), (8, 0.5, [2]), (9, 0.0, [3]), (8, 0.0, [1, 4]))
+        {"clips_hash": clips, "committed": {"train": {"motion": motion}}, "trials": trials}
+        for clips, motion, trials in (
+            ("a", 0.0, [1]),
+            ("a", 0.5, [2]),
+            ("b", 0.0, [3]),
+            ("a", 0.0, [1, 4]),
+        )
     ]
     for study in studies:
-        recipe.record(study)
+        recipe.save(study)
     assert json.loads(recipe.RESULT.read_text()) == studies[1:]
 
 
