@@ -341,12 +341,8 @@ def markdown(result: dict[str, Any]) -> str:
     )
     ordered = sorted(result["candidates"], key=lambda each: each["mean"], reverse=True)
     threads = " or ".join(str(count) for count in sorted({r["threads"] for r in result["rows"]}))
-    fewer = min(each["trainings"] for each in ordered)
-    partly = (
-        f"; a network with {fewer} training{'s' if fewer > 1 else ''} was tested on so many splits"
-        if fewer < max(each["trainings"] for each in ordered)
-        else ""
-    )
+    unequal = len({each["trainings"] for each in ordered}) > 1
+    partly = "; a network with fewer trainings was tested on as many splits" if unequal else ""
     caption = (
         f"\n{result['protocol']}; {result['test_clips']} test clips of "
         f"{result['test_groups']} groups in {result['classes']} classes; {result['hardware']}, "
@@ -400,7 +396,10 @@ def _options() -> argparse.Namespace:
         help="where --flow and --backbone are trained; unset: as --splits",
     )
     parser.add_argument("--backbone", help="mobilenet, or a file of weights: one more network")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if absent := sorted(set(options.more_splits or ()) - set(options.splits)):
+        parser.error(f"--more-splits has {absent}, and must be among --splits {options.splits}")
+    return options
 
 
 if __name__ == "__main__":

@@ -138,7 +138,16 @@ def test_networks_are_paired_on_the_splits_that_both_were_trained_on(trees, monk
     assert (rgb["mean"], flow["mean"]) == pytest.approx((0.95, 0.5))
     assert result["paired"][0]["difference"] == 0.5  # of split 1 alone
     assert result["test_clips"] == 60
-    assert "a network with 1 training was tested on so many splits" in accuracy.markdown(result)
+    assert "a network with fewer trainings was tested on as many splits" in accuracy.markdown(
+        result
+    )
+
+
+def test_splits_of_more_networks_that_are_not_trained_are_refused(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["accuracy", "--splits", "1", "--more-splits", "2", "1"])
+    with pytest.raises(SystemExit):
+        accuracy.main()
+    assert "--more-splits has [2], and must be among --splits [1]" in capsys.readouterr().err
 
 
 def test_bars_are_met_or_not_by_the_means(result):
