@@ -75,6 +75,9 @@ RECIPES = {
     "learning rate 0.004": Recipe({"learning_rate": 0.004}),
     "average 0.96": Recipe({"ema_momentum": 0.96}),
     "mixup 1": Recipe({"mixup": 1.0}),
+    "motion only 0": Recipe({"motion_only": 0.0}),
+    "motion only 0.25": Recipe({"motion_only": 0.25}),
+    "motion only 0.75": Recipe({"motion_only": 0.75}),
     "all": Recipe({**COLOUR, "background": 0.5, "cutmix": 0.5}),
 }
 
@@ -231,7 +234,7 @@ def _finished(data: Path) -> Iterator[tuple[Trial, Path]]:
 def _described(trial: Trial, tree: Path) -> dict[str, Any]:
     record = json.loads((tree / TRAIN / trial.model / "record.json").read_text(encoding="utf-8"))
     videos = read_predictions(tree / PREDICTIONS).by_clip()
-    kept = ("steps", "best_epoch", "epochs", "stopped_by", "validation_accuracy", "threads")
+    kept = ("steps", "epochs", "stopped_by", "validation_accuracy", "threads")
     return {
         **vars(trial),
         "video_accuracy": round(videos.accuracy, 4),

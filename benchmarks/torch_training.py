@@ -72,7 +72,7 @@ class Worker(Side):
 
 
 class Learner:
-    """Trains as pipeline.training.fit.Learner does: mixup, AdamW, moving average, one number."""
+    """Trains as pipeline.training.fit.Learner does: mixing, AdamW, moving average, one number."""
 
     def __init__(
         self,
@@ -100,7 +100,7 @@ class Learner:
 
     def step(self) -> float:
         """One step on the batch; its loss."""
-        x, targets = self._mixed(self.x, self.targets)
+        x, targets = self._mixed(self._without_background(self.x), self.targets)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
             logits = self.network(x)
         loss = self.loss(logits.float(), targets)
@@ -113,6 +113,10 @@ class Learner:
         if not math.isfinite(number):
             raise ValueError(f"the loss is {number}")
         return number
+
+    def _without_background(self, x: Tensor) -> Tensor:
+        chosen = torch.rand(len(x), 1, 1, 1, 1) < self.settings["motion_only"]
+        return torch.where(chosen, x - x.mean(2, keepdim=True) + 127.5, x)
 
     def _mixed(self, x: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         share = self.beta.sample((len(x),))

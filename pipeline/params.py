@@ -95,6 +95,7 @@ class Train(Section):
     mixup: float = Field(ge=0)
     cutmix: float = Field(ge=0, le=1)
     background: float = Field(ge=0, lt=1)
+    motion_only: float = Field(ge=0, le=1)
     ema_momentum: float = Field(ge=0, lt=1)
     warm_start: str | None = None
 
@@ -107,6 +108,12 @@ class Model(Section):
     seed: int = Field(ge=0)
     backbone: str = Field(default=SCRATCH, min_length=1)
     fine_tune: bool = False
+    max_minutes: float | None = Field(default=None, gt=0)
+
+    def settings(self, train: Train) -> Train:
+        """`train` with what this row says instead."""
+        minutes = self.max_minutes or train.max_minutes
+        return train.model_copy(update={"max_minutes": minutes})
 
     @model_validator(mode="after")
     def _a_backbone_sees_frames(self) -> Self:

@@ -18,18 +18,8 @@ def read_history(path: Path) -> list[dict[str, float]]:
         return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
 
 
-def kept_epoch(epochs: Epochs) -> Mapping[str, float]:
-    """The epoch whose weights were kept: that of the least validation loss, the first if equal.
-
-    The last, where nothing was validated.
-    """
-    if "val_loss" not in epochs[0]:
-        return epochs[-1]
-    return min(epochs, key=lambda row: row["val_loss"])
-
-
 def figure(histories: Mapping[str, Epochs]) -> Figure:
-    """Accuracy in training and validation by epoch, one panel per model, a dot where kept."""
+    """Accuracy in training and validation by epoch, one panel per model."""
     columns = min(_PER_ROW, len(histories))
     rows = -(-len(histories) // columns)
     drawing = Figure(figsize=(7.5, 0.6 + 1.9 * rows), layout="constrained")
@@ -40,8 +30,6 @@ def figure(histories: Mapping[str, Epochs]) -> Figure:
         if "val_accuracy" in epochs[0]:
             checked = [row["val_accuracy"] for row in epochs]
             panel.plot(numbers, checked, color="#4477aa", label="validation")
-            best = kept_epoch(epochs)
-            panel.plot(best["epoch"], best["val_accuracy"], "o", color="#4477aa", label="kept")
         panel.set_title(name, fontsize=9)
         panel.set(ylim=(0, 1.03), xlim=(0, None))
         panel.tick_params(labelsize=8)

@@ -99,10 +99,10 @@ def _overfitted(models: Sequence[ModelDetails]) -> list[str] | None:
     validated = [each for each in models if "val_loss" in each.epochs[0]]
     if not validated:
         return None
-    kept = {each.name: curves.kept_epoch(each.epochs) for each in validated}
+    last = {each.name: each.epochs[-1] for each in validated}
     return [
         f"{name} ({row['accuracy']:.0%} against {row['val_accuracy']:.0%})"
-        for name, row in kept.items()
+        for name, row in last.items()
         if row["accuracy"] - row["val_accuracy"] > 0.1
     ]
 

@@ -60,7 +60,7 @@ def run(params: Params, model: str, *, observe: Observe = unobserved) -> None:
             train=batches.training,
             steps_per_epoch=batches.steps_per_epoch,
             validation=_validation(batches) if batches.validates else None,
-            settings=params.train,
+            settings=batches.model.settings(params.train),
             state=state,
             on_epoch=observer.on_epoch,
         )
@@ -96,11 +96,12 @@ def _without_clips(x: tf.Tensor, y: tf.Tensor, clips: tf.Tensor) -> tuple[tf.Ten
 
 def _known(params: Params, model: str, batches: Batches) -> dict[str, Any]:
     """What of the record is known before training; `key` is the hash of all that decides it."""
-    row, backbone = batches.model.model_dump(), Path(batches.model.backbone)
+    settings = batches.model.settings(params.train).model_dump()
+    row, backbone = batches.model.model_dump(exclude=set(settings)), Path(batches.model.backbone)
     earlier = _earlier(params, model)
     made_of = {
         **row,
-        "params": params.train.model_dump(),
+        "params": settings,
         "dataset_hash": files_hash(SHARDS.glob("*.tfrecord")),
         "clips": batches.fingerprint,
         "backbone_hash": content_hash(backbone) if backbone.is_file() else "",
@@ -118,7 +119,7 @@ def _known(params: Params, model: str, batches: Batches) -> dict[str, Any]:
 def _write(folder: Path, network: keras.Model, known: dict[str, Any], training: Training) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     network.save(folder / "model.keras")
-    best = training.history[training.best_epoch - 1]
+    last = training.history[-1]
     record = known | {
         "parameters": network.count_params(),
         "size_bytes": (folder / "model.keras").stat().st_size,
@@ -127,10 +128,9 @@ def _write(folder: Path, network: keras.Model, known: dict[str, Any], training: 
         "data_wait_fraction": training.data_wait_fraction,
         "epochs": len(training.history),
         "steps": training.steps,
-        "best_epoch": training.best_epoch,
         "stopped_by": training.stopped_by,
-        "validation_loss": best.get("val_loss"),
-        "validation_accuracy": best.get("val_accuracy"),
+        "validation_loss": last.get("val_loss"),
+        "validation_accuracy": last.get("val_accuracy"),
     }
     write_history(folder / "history.csv", training.history)
     write_text(folder / "record.json", json.dumps(record, indent=2) + "\n")

@@ -20,7 +20,7 @@ from pipeline.training.checkpoints import load_checkpoint, save_checkpoint
 from pipeline.training.data_parallel import data_parallel
 from pipeline.training.ema import MovingAverage
 from pipeline.training.mixing import Mixing
-from pipeline.training.schedule import Schedule, best_epoch
+from pipeline.training.schedule import Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -37,7 +37,7 @@ Metrics = dict[str, float]
 
 @dataclass(frozen=True)
 class Training:
-    """How a training went; `best_epoch` counts from 1.
+    """How a training went.
 
     `history` has one row of metrics per epoch; its `seconds` are those since the start of training,
     without the pauses between a kill and a resumption. `stopped_by` is what began the decay of the
@@ -48,7 +48,6 @@ class Training:
     steps: int
     seconds: float
     data_wait_fraction: float
-    best_epoch: int
     stopped_by: str
 
 
@@ -62,9 +61,9 @@ def fit(
     state: Path,
     on_epoch: Callable[[int, Metrics], None] = lambda epoch, metrics: None,
 ) -> Training:
-    """Train `model` and give it the averaged weights of the epoch of least validation loss.
+    """Train `model` until it is annealed, and give it the last averaged weights.
 
-    Without validation, train for all steps or minutes and keep the last averaged weights.
+    Without validation, train for all steps or minutes.
 
     `train(epoch)` gives the batches (x, labels) of that epoch (from 0) and of all later ones;
     `on_epoch` is called with each epoch (from 1) and its metrics. The folder `state` holds the
@@ -81,19 +80,18 @@ def fit(
             metrics = learner.epoch(batches, validation, bar, steps)
             learner.save(checkpoint)
             on_epoch(len(learner.history), metrics)
-    model.set_weights(learner.best)
+    model.set_weights(_values(learner.average.values))
     return Training(
         history=learner.history,
         steps=learner.schedule.progress.step,
         seconds=learner.seconds,
         data_wait_fraction=learner.waited / max(learner.seconds, 1e-9),
-        best_epoch=best_epoch(learner.history),
         stopped_by=learner.schedule.progress.decay_cause,
     )
 
 
 class Learner:
-    """A model and the state of its training: optimizer, averages, best weights, history.
+    """A model and the state of its training: optimizer, averages, history.
 
     It trains a copy of `model`, in layers that are faster in training. `step(x, labels)` trains on
     one batch and returns its accuracy and loss.
@@ -102,11 +100,12 @@ class Learner:
     def __init__(self, model: keras.Model, *, settings: Train, steps_per_epoch: int) -> None:
         self.model = replace_layers(model, keras.layers.BatchNormalization, FusedBatchNormalization)
         self.schedule = Schedule(settings, steps_per_epoch)
-        self.mixing = Mixing(settings.mixup, settings.cutmix, settings.background)
+        self.mixing = Mixing(
+            settings.mixup, settings.cutmix, settings.background, settings.motion_only
+        )
         self.optimizer = _optimizer(self.model, settings)
         self.loss = keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing)
         self.average = MovingAverage(self.model.weights, settings.ema_momentum)
-        self.best = _values(self.model.weights)
         self.history: list[Metrics] = []
         self.waited = 0.0
         # Functions of our own take half the time of Keras' `train_on_batch`, to trace and to run.
@@ -130,10 +129,8 @@ class Learner:
             if validation is not None:
                 validated = _mean([self._validate(x, labels) for x, labels in validation])
                 row |= {f"val_{name}": value for name, value in validated.items()}
-            self.history.append(row)
-            if best_epoch(self.history) == len(self.history):
-                self.best = _values(self.model.weights)
         row["seconds"] = before + time.perf_counter() - started
+        self.history.append(row)
         return row
 
     def save(self, path: Path) -> None:
@@ -144,7 +141,7 @@ class Learner:
             "waited": self.waited,
             "schedule": self.schedule.state(),
         }
-        save_checkpoint(path, {**groups, "best": self.best}, progress)
+        save_checkpoint(path, groups, progress)
 
     def restore(self, path: Path) -> None:
         """Resume from the checkpoint, if there is one."""
@@ -154,7 +151,6 @@ class Learner:
         for name, variables in self._variables().items():
             for variable, value in zip(variables, groups[name], strict=True):
                 variable.assign(value)
-        self.best = groups["best"]
         self.history, self.waited = progress["history"], progress["waited"]
         self.schedule.restore(progress["schedule"])
         log.info("training resumes after epoch %d (%.0f s)", len(self.history), self.seconds)
@@ -175,7 +171,9 @@ class Learner:
         return _mean(rows)
 
     def _step(self, x: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
-        x, targets = self.mixing(x, self._one_hot(labels), self.optimizer.iterations.value)
+        heat = self.optimizer.learning_rate / self.schedule.settings.learning_rate
+        step = self.optimizer.iterations.value
+        x, targets = self.mixing(x, self._one_hot(labels), step, heat)
         with tf.GradientTape() as tape:
             metrics = self._metrics(targets, data_parallel(self.model, x, training=True))
         variables = self.model.trainable_variables

@@ -1,28 +1,35 @@
-"""Windows of a batch and their labels, blended with one another."""
+"""Windows of a batch and their labels, blended with one another or without their background."""
 
 from typing import NamedTuple
 
 import tensorflow as tf
 
+GREY = 127.5  # of values from 0 to 255
+
 
 class Mixing(NamedTuple):
-    """Which ways of blending train; 0 leaves one out."""
+    """How windows are changed in training; 0 leaves a way out."""
 
     mixup: float  # shares are drawn from Beta(mixup, mixup)
     cutmix: float  # share of the windows that take a box of another instead of a blend
     background: float  # another window's still frame takes at most this share
+    motion_only: float  # share of the windows without background, at the full learning rate
 
     def __call__(
-        self, x: tf.Tensor, targets: tf.Tensor, step: tf.Tensor
+        self, x: tf.Tensor, targets: tf.Tensor, step: tf.Tensor, heat: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Blend x [batch, T, H, W, C] and targets [batch, classes].
+        """Change x [batch, T, H, W, C] and targets [batch, classes].
 
-        All draws depend on `step` alone, so that a resumed training repeats those of an unbroken
-        one. Flow is not blended: the sum of two motions is a third, which neither target tells.
+        `heat` is the learning rate's share of its height, 0 to 1: in the end, a network learns from
+        windows as they are. All draws depend on `step` alone, so that a resumed training repeats
+        those of an unbroken one. Flow is not blended: the sum of two motions is a third, which
+        neither target tells; and it has no background.
         """
         pictures = x.shape[-1] == 3
         if self.background and pictures:
             x = with_background(x, most=self.background, step=step)
+        if self.motion_only and pictures:
+            x = without_background(x, share=self.motion_only * heat, step=step)
         if self.mixup and pictures:
             x, targets = mixup_batch(x, targets, alpha=self.mixup, step=step)
         if self.cutmix:
@@ -70,6 +77,15 @@ def with_background(x: tf.Tensor, *, most: float, step: tf.Tensor) -> tf.Tensor:
     share = tf.random.stateless_uniform([tf.shape(x)[0], 1, 1, 1, 1], [2, step], 0.0, most)
     middle = x.shape[1] // 2
     return (1 - share) * x + share * tf.roll(x[:, middle : middle + 1], 2, axis=0)
+
+
+def without_background(x: tf.Tensor, *, share: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+    """Take the mean over time from `share` of the windows, which leaves what moves, on grey.
+
+    A place then tells nothing of the action.
+    """
+    chosen = tf.random.stateless_uniform([tf.shape(x)[0], 1, 1, 1, 1], [3, step]) < share
+    return tf.where(chosen, x - tf.reduce_mean(x, axis=1, keepdims=True) + GREY, x)
 
 
 def _inside(side: tf.Tensor, place: tf.Tensor, pixels: int) -> tf.Tensor:

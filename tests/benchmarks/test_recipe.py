@@ -84,7 +84,7 @@ def finish(data, name, correct):
     clips, groups = (np.array(list(text)) for text in ("abcdefgh", "wwxxyyzz"))
     predictions = Predictions(("a", "b"), clips, groups, np.zeros(8, int), chosen)
     write_predictions(tree / recipe.PREDICTIONS, predictions)
-    record = {"train_seconds": 60.0, "steps": 10, "best_epoch": 1, "epochs": 1}
+    record = {"train_seconds": 60.0, "steps": 10, "epochs": 1}
     record |= {"stopped_by": "max_steps", "validation_accuracy": 0.5, "threads": 1}
     (tree / TRAIN / trial.model).mkdir(parents=True)
     (tree / TRAIN / trial.model / "record.json").write_text(json.dumps(record))

@@ -2,7 +2,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.training.mixing import Mixing, cutmix_batch, mixup_batch, with_background
+from pipeline.training.mixing import (
+    GREY,
+    Mixing,
+    cutmix_batch,
+    mixup_batch,
+    with_background,
+    without_background,
+)
+
+HEAT = tf.constant(1.0)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +45,7 @@ def test_a_tiny_alpha_gives_finite_values(batch):
 
 def test_flow_is_not_blended():
     x, targets = tf.random.stateless_uniform([6, 2, 3, 3, 2], [0, 0]), tf.one_hot(tf.range(6), 6)
-    mixed, found = Mixing(mixup=1.0, cutmix=0.0, background=0.5)(x, targets, tf.constant(3))
+    mixed, found = Mixing(1.0, 0.0, 0.5, motion_only=1.0)(x, targets, tf.constant(3), HEAT)
     np.testing.assert_array_equal(mixed, x)
     np.testing.assert_array_equal(found, targets)
 
@@ -73,15 +82,35 @@ def test_a_background_stands_still_and_fades_motion_alone():
     np.testing.assert_allclose(background[1], shares[0, 0] * x[4, 2], atol=1e-3)
 
 
+def test_without_background_what_stands_still_is_grey_and_changes_stay():
+    x = 255 * tf.random.stateless_uniform([4, 5, 6, 6, 3], [0, 0])
+    still = tf.concat([x[..., :3, :], tf.repeat(x[:, :1, :, 3:], 5, axis=1)], axis=3)
+    alone = without_background(still, share=tf.constant(1.0), step=tf.constant(0))
+    np.testing.assert_allclose(alone[..., 3:, :], GREY, atol=1e-3)
+    np.testing.assert_allclose(tf.reduce_mean(alone, axis=1), GREY, atol=1e-3)
+    np.testing.assert_allclose(np.diff(alone, axis=1), np.diff(still, axis=1), atol=1e-3)
+
+
+def test_a_share_of_the_windows_loses_its_background_and_none_once_the_rate_is_zero():
+    x = 255 * tf.random.stateless_uniform([400, 3, 2, 2, 3], [0, 0])
+    mixing = Mixing(0.0, 0.0, 0.0, motion_only=0.5)
+    targets = tf.one_hot(tf.zeros(400, tf.int32), 2)
+    for heat, least, most in ((1.0, 0.4, 0.6), (0.5, 0.17, 0.33), (0.0, 0.0, 0.0)):
+        mixed, found = mixing(x, targets, tf.constant(7), tf.constant(heat))
+        changed = tf.reduce_any(mixed != x, axis=(1, 2, 3, 4))
+        assert least <= tf.reduce_mean(tf.cast(changed, tf.float32)) <= most
+        np.testing.assert_array_equal(found, targets)
+
+
 def test_flow_gets_no_background():
     x = tf.random.stateless_uniform([4, 3, 4, 4, 2], [0, 0])
-    mixed, _ = Mixing(0.0, 0.0, background=0.9)(x, tf.one_hot(tf.range(4), 4), tf.constant(0))
+    mixed, _ = Mixing(0.0, 0.0, 0.9, 1.0)(x, tf.one_hot(tf.range(4), 4), tf.constant(0), HEAT)
     np.testing.assert_array_equal(mixed, x)
 
 
 def test_all_ways_together_keep_shares_of_one():
     x = tf.random.stateless_uniform([8, 3, 4, 4, 3], [0, 0])
     targets = tf.one_hot(tf.range(8), 8)
-    mixed, shares = Mixing(0.3, 0.5, background=0.3)(x, targets, tf.constant(0))
+    mixed, shares = Mixing(0.3, 0.5, 0.3, motion_only=0.5)(x, targets, tf.constant(0), HEAT)
     assert mixed.shape == x.shape
     np.testing.assert_allclose(tf.reduce_sum(shares, axis=1), 1, atol=1e-5)
