@@ -6,6 +6,8 @@ a third of its time. What `--flow` and `--backbone` add can be trained on fewer:
 Each split has a work tree under .ucf101, a clone of the committed code that shares DVC's cache, so
 that a run that was killed resumes and finished trainings are not repeated.
 Writes accuracy.json and, with names and hashes of the clips, accuracy_clips.tsv beside this file.
+accuracy_trainings.json keeps each training's answers, so that splits trained another day, by the
+same settings, are added to those that are there.
 Memory and latency are measured last, in one process per network: leave the machine alone for that
 minute.
 """
@@ -13,7 +15,6 @@ minute.
 import argparse
 import json
 import logging
-import resource
 import subprocess
 import sys
 import time
@@ -26,16 +27,18 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.alone import alone
-from benchmarks.lengths import by_frames
-from pipeline.dataset.catalogue import kept, read_catalogue
+from benchmarks.trainings import (
+    Study,
+    Training,
+    clip_list,
+    measured,
+    read_study,
+    write_study,
+)
 from pipeline.evaluation.candidates import (
     Candidate,
-    EvaluatedModel,
     Pair,
     compare_pairs,
-    fusions,
-    network_name,
     summarize,
 )
 from pipeline.evaluation.predictions import Predictions, class_accuracies
@@ -45,19 +48,17 @@ from pipeline.orchestration.form import round_trip_yaml
 from pipeline.orchestration.vcs import git
 from pipeline.orchestration.worktree import make_worktree
 from pipeline.params import load_params
-from pipeline.paths import CATALOGUE, TRAIN
-from pipeline.report.comparison import row_of
 from pipeline.report.markdown import table
-from pipeline.stages.compare import evaluated_model
 
 ROOT = Path(__file__).parents[1]
 RESULT = Path(__file__).with_suffix(".json")
 CLIPS = RESULT.with_name("accuracy_clips.tsv")
+TRAININGS = RESULT.with_name("accuracy_trainings.json")
 TREES = ".ucf101"
 SPLITS = (1, 2, 3)
 BARS = {"rgb": 0.93, "rgb+flow": 0.97, "flow": 0.85}  # video accuracy, from scratch
 PRETRAINED_BAR = 0.98
-Models = Mapping[int, Sequence[EvaluatedModel]]  # by split
+PRETRAINED_MINUTES = 5.0
 log = logging.getLogger("benchmarks.accuracy")
 
 
@@ -69,7 +70,9 @@ def main() -> None:
     added = dict.fromkeys(options.more_splits or options.splits, rows)
     trees = make_trees(options.clips, options.splits, added)
     train(list(trees.values()))
-    result = measured(trees)
+    study = measured(trees).added_to(read_study(TRAININGS))
+    result = summary(study)
+    write_study(TRAININGS, study)
     write_text(CLIPS, clip_list(trees[options.splits[0]]))
     write_text(RESULT, json.dumps(result, indent=2) + "\n")
     log.info("%s\n\n%s", json.dumps(result["bars"], indent=2), markdown(result))
@@ -107,7 +110,7 @@ def _more_rows(*, flow: Sequence[str], backbone: str | None) -> dict[str, Any]:
     rows = {f"{name}-flow": {"architecture": name, "stream": "flow", "seed": 0} for name in flow}
     if backbone:
         base = {"architecture": "resnet_lstm", "stream": "rgb", "seed": 0}
-        rows["pretrained-rgb"] = base | {"backbone": backbone}
+        rows["pretrained-rgb"] = base | {"backbone": backbone, "max_minutes": PRETRAINED_MINUTES}
     return rows
 
 
@@ -131,34 +134,25 @@ def _hours(minutes: float) -> str:
     return f"{int(minutes) // 60}:{int(minutes) % 60:02} h"
 
 
-def clip_list(tree: Path) -> str:
-    """One line per clip in use: its name and the SHA-256 of its content."""
-    rows = kept(read_catalogue(tree / CATALOGUE)).to_pylist()
-    return "".join(f"{row['clip']}\t{row['sha256']}\n" for row in rows)
-
-
 # Results
 
 
-def measured(trees: Mapping[int, Path]) -> dict[str, Any]:
-    """All of it, from finished work trees by split."""
-    models = {split: _models(tree) for split, tree in trees.items()}
-    rows = [row_of(each, split=split) for split, found in models.items() for each in found]
-    networks = by_network(models)
-    candidates = [
-        described(name, found) | _apart(trees, found) | _longer(trees, found)
-        for name, found in networks.items()
-    ]
-    tested = pooled("", next(iter(networks.values())))
+def summary(study: Study) -> dict[str, Any]:
+    """What the trainings say together."""
+    networks = by_network(study)
+    candidates = [described(study, name, found) for name, found in networks.items()]
+    tested = study.tested.values()
+    rows = [each.row for each in study.trainings]
     return {
-        "protocol": protocol(list(trees)),
-        "classes": rows[0].classes,
-        "test_clips": len(tested.clips),
-        "test_groups": len(set(tested.groups.tolist())),
-        **{key: getattr(rows[0], key) for key in ("hardware", "precision")},
+        "protocol": protocol(sorted(study.tested)),
+        "classes": len(study.classes),
+        "test_clips": sum(len(each.clips) for each in tested),
+        "test_groups": sum(len(set(each.groups)) for each in tested),
+        "hardware": " or ".join(sorted({row.hardware for row in rows})),
+        "precision": rows[0].precision,
         "candidates": candidates,
-        "paired": [vars(pair) for pair in paired(networks)],
-        "controls": [controlled(name, found) for name, found in networks.items()],
+        "paired": [vars(pair) for pair in paired(study, networks)],
+        "controls": [controlled(study, name, found) for name, found in networks.items()],
         "bars": bars(candidates),
         "rows": [vars(row) for row in rows],
     }
@@ -172,19 +166,11 @@ def protocol(splits: Sequence[int]) -> str:
     return f"Mean over {count} of UCF101's three official splits, one training per split"
 
 
-def _models(tree: Path) -> list[EvaluatedModel]:
-    params = load_params(tree / "params.yaml")
-    found = [evaluated_model(params, name, tree) for name in params.models]
-    return [*found, *fusions(found)]
-
-
-def by_network(models: Models) -> dict[str, dict[int, EvaluatedModel]]:
+def by_network(study: Study) -> dict[str, dict[int, Training]]:
     """Network and stream → split → its training on that split."""
-    found: dict[str, dict[int, EvaluatedModel]] = defaultdict(dict)
-    for split, each in models.items():
-        for model in each:
-            name = f"{network_name(model.architecture, model.backbone)} ({model.stream})"
-            found[name][split] = model
+    found: dict[str, dict[int, Training]] = defaultdict(dict)
+    for each in study.trainings:
+        found[each.row.name][each.row.split] = each
     return dict(found)
 
 
@@ -197,29 +183,29 @@ def joined(parts: Sequence[Predictions]) -> Predictions:
     )
 
 
-def pooled(name: str, found: Mapping[int, EvaluatedModel]) -> Candidate:
+def pooled(study: Study, name: str, found: Mapping[int, Training]) -> Candidate:
     """A network's trainings on several splits as one."""
-    return Candidate(name, {0: joined([found[split].videos for split in sorted(found)])})
+    return Candidate(name, {0: joined([study.answers(found[split]) for split in sorted(found)])})
 
 
-def paired(networks: Mapping[str, Mapping[int, EvaluatedModel]]) -> Iterator[Pair]:
+def paired(study: Study, networks: Mapping[str, Mapping[int, Training]]) -> Iterator[Pair]:
     """Every pair of networks, tested on the splits that both were trained on."""
     for (one, by_one), (other, by_other) in combinations(networks.items(), 2):
         shared = by_one.keys() & by_other.keys()
         if shared:
             sides = ((one, by_one), (other, by_other))
             yield from compare_pairs(
-                [pooled(name, {split: found[split] for split in shared}) for name, found in sides]
+                [pooled(study, name, {s: found[s] for s in shared}) for name, found in sides]
             )
 
 
-def described(name: str, found: Mapping[int, EvaluatedModel]) -> dict[str, Any]:
+def described(study: Study, name: str, found: Mapping[int, Training]) -> dict[str, Any]:
     """Accuracies of a network over the splits, and what a model of it costs."""
-    candidate = pooled(name, found)
-    shares = {split: model.videos.accuracy for split, model in found.items()}
-    first = next(iter(found.values()))
+    candidate = pooled(study, name, found)
+    shares = {split: each.row.video_accuracy for split, each in found.items()}
+    first = next(iter(found.values())).row
     return {
-        "name": candidate.name,
+        "name": name,
         "stream": first.stream,
         "pretrained": first.backbone != SCRATCH,
         "trainings": len(found),
@@ -231,11 +217,13 @@ def described(name: str, found: Mapping[int, EvaluatedModel]) -> dict[str, Any]:
         "over_clips": float(candidate.correct.mean()),
         "over_groups": mean_over_groups(candidate),
         "by_class": class_accuracies(candidate.videos[0]),
-        **_against_validation(found),
-        "parameters": first.record["parameters"],
-        "size_bytes": first.record["size_bytes"],
-        "gflops": round(first.record["gflops"], 3),
-        "train_minutes": round(mean(m.record["train_seconds"] for m in found.values()) / 60, 2),
+        **_against_validation(list(found.values())),
+        "parameters": first.parameters,
+        "size_bytes": first.size_bytes,
+        "gflops": round(first.gflops, 3),
+        "train_minutes": round(mean(m.row.train_seconds for m in found.values()) / 60, 2),
+        **next((each.cost for each in found.values() if each.cost), {}),
+        **_longer(list(found.values())),
     }
 
 
@@ -245,22 +233,30 @@ def mean_over_groups(candidate: Candidate) -> float:
     return float((np.bincount(rows, weights=candidate.correct) / np.bincount(rows)).mean())
 
 
-def _against_validation(found: Mapping[int, EvaluatedModel]) -> dict[str, float]:
+def _against_validation(found: Sequence[Training]) -> dict[str, float]:
     """Accuracies of windows in validation, and in the test; nothing for what had no validation."""
-    models = [m for m in found.values() if "+" not in m.stream]
-    validated = [m.record["validation_accuracy"] for m in models]
-    if not models or None in validated:
+    validated = [each.validation_accuracy for each in found]
+    if None in validated:
         return {}
     return {
         "validation_clip_accuracy": mean(validated),
-        "test_clip_accuracy": mean(m.metrics["clip_accuracy"] for m in models),
+        "test_clip_accuracy": mean(each.row.clip_accuracy for each in found),
     }
 
 
-def controlled(name: str, found: Mapping[int, EvaluatedModel]) -> dict[str, Any]:
+def _longer(found: Sequence[Training]) -> dict[str, Any]:
+    """Video accuracies by frames in a window, where they were measured."""
+    lengths = found[0].by_frames
+    means = {frames: mean(each.by_frames[frames] for each in found) for frames in lengths}
+    return {"by_frames": means} if means else {}
+
+
+def controlled(study: Study, name: str, found: Mapping[int, Training]) -> dict[str, Any]:
     """Accuracies on one window a clip; p: of having lost that much by chance."""
     shown = {
-        control: Candidate(control, {0: joined([m.controls[control] for m in found.values()])})
+        control: Candidate(
+            control, {0: joined([study.answers(each, control) for each in found.values()])}
+        )
         for control in ("ordered", "still", "shuffled")
     }
     ordered, *others = shown.values()
@@ -290,45 +286,6 @@ def _means(
         each["name"]: each["mean"]
         for each in candidates
         if each["stream"] == stream and each["pretrained"] is pretrained
-    }
-
-
-def _apart(trees: Mapping[int, Path], found: Mapping[int, EvaluatedModel]) -> dict[str, float]:
-    """`cost`, in a process of its own; a fusion, being two models, has none."""
-    split, model = next(iter(found.items()))
-    if "+" in model.stream:
-        return {}
-    path = trees[split] / TRAIN / model.name / "model.keras"
-    windows = load_params(trees[split] / "params.yaml").evaluate.windows
-    costs: dict[str, float] = alone(cost, path, windows)
-    log.info("%s: %s", model.name, costs)
-    return costs
-
-
-def _longer(trees: Mapping[int, Path], found: Mapping[int, EvaluatedModel]) -> dict[str, Any]:
-    """Video accuracies by frames in a window, of networks on rgb without a backbone of its own."""
-    first = next(iter(found.values()))
-    if first.stream != "rgb" or first.backbone != SCRATCH:
-        return {}
-    splits = [alone(by_frames, trees[split], model.name) for split, model in found.items()]
-    return {"by_frames": {frames: mean(each[frames] for each in splits) for frames in splits[0]}}
-
-
-def cost(model: Path, windows: int) -> dict[str, float]:
-    """Peak memory and latency of one clip's inference; for a process that does nothing else."""
-    import keras
-
-    from pipeline.evaluation.cost import latency_ms
-    from pipeline.evaluation.predict import inference
-
-    before = _peak_mib()
-    network = keras.saving.load_model(model, compile=False)
-    infer = inference(network)
-    latency = latency_ms(lambda x: infer(x).numpy(), network.input_shape[1:], windows=windows)
-    return {
-        "latency_clip_ms": round(latency, 1),
-        "peak_mib": round(_peak_mib(), 1),
-        "peak_mib_beside_libraries": round(_peak_mib() - before, 1),
     }
 
 
@@ -371,10 +328,6 @@ def _costs(each: dict[str, Any]) -> Iterator[str]:
     yield f"{each['gflops']:.2f}"
     yield f"{each['latency_clip_ms']:.0f} ms" if "latency_clip_ms" in each else "–"
     yield f"{each['peak_mib']:.0f} MiB" if "peak_mib" in each else "–"
-
-
-def _peak_mib() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _options() -> argparse.Namespace:

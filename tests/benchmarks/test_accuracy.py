@@ -8,83 +8,14 @@ import pytest
 import yaml
 
 from benchmarks import accuracy, charts
-from pipeline.dataset.catalogue import build_catalogue, write_catalogue
-from pipeline.evaluation.metrics import evaluation_metrics
-from pipeline.evaluation.predictions import Predictions, write_predictions
 from pipeline.params import load_params
-from pipeline.paths import CATALOGUE
+from tests.benchmarks.conftest import MODELS
 from tests.conftest import ROOT
 
-MODELS = {
-    "csn-rgb": {"architecture": "csn", "stream": "rgb", "seed": 0},
-    "csn-flow": {"architecture": "csn", "stream": "flow", "seed": 0},
-    "vgg-m": {"architecture": "vgg_lstm", "stream": "rgb", "seed": 0, "backbone": "mobilenet"},
-}
-RIGHT = {"csn-rgb": (20, 18, 19), "csn-flow": (10, 10, 10), "vgg-m": (19, 19, 19)}  # by split
-RECORD = {
-    "parameters": 220_000,
-    "size_bytes": 3_000_000,
-    "train_seconds": 90.0,
-    "gflops": 1.25,
-    "data_wait_fraction": 0.01,
-    "dataset_hash": "abc",
-    "precision": "float32",
-    "hardware": "a laptop",
-    "threads": 2,
-    "validation_accuracy": 0.99,
-    "params": {"frames": 8, "stride": 0.25},
-}
-
-
-def videos(split, right):
-    """Twenty clips of ten groups of a split, the first `right` of them right."""
-    sure = np.arange(20) < right
-    names = np.array([f"clip{split}-{i:02}" for i in range(20)])
-    groups = np.array([f"g{split}-{i // 2}" for i in range(20)])
-    probabilities = np.stack([0.8 * sure + 0.1, 0.9 - 0.8 * sure], axis=1).astype(np.float32)
-    return Predictions(("a", "b"), names, groups, np.arange(20) * 0, probabilities)
-
 
 @pytest.fixture
-def trees(tmp_path):
-    """Three finished work trees."""
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    found = {split: tmp_path / f"split{split}" for split in accuracy.SPLITS}
-    for split, tree in found.items():
-        for name, right in RIGHT.items():
-            write_model(tree, name, split, right[split - 1])
-        (tree / "params.yaml").write_text(
-            yaml.safe_dump(params | {"models": MODELS}, sort_keys=False)
-        )
-    return found
-
-
-def write_model(tree, name, split, right):
-    """What train and evaluate write."""
-    folder = tree / "data/evaluate" / name
-    (folder / "controls").mkdir(parents=True)
-    controls = {
-        control: videos(split, int(right * share))
-        for control, share in (("ordered", 1), ("still", 0.5), ("shuffled", 1))
-    }
-    for control, each in controls.items():
-        write_predictions(folder / "controls" / f"{control}.parquet", each)
-    windows = videos(split, right)
-    write_predictions(folder / "predictions.parquet", windows)
-    metrics = evaluation_metrics(windows, controls) | {"latency_ms": 9.0}
-    (folder / "metrics.json").write_text(json.dumps(metrics))
-    (tree / "data/train" / name).mkdir(parents=True)
-    (tree / "data/train" / name / "record.json").write_text(json.dumps(RECORD))
-
-
-@pytest.fixture
-def result(trees, monkeypatch):
-    measures = {
-        accuracy.cost: lambda *_: {"latency_clip_ms": 40.0, "peak_mib": 700.0},
-        accuracy.by_frames: lambda tree, _: {8: 0.8 + int(tree.name[-1]) / 100, 16: 0.9},
-    }
-    monkeypatch.setattr(accuracy, "alone", lambda function, *given: measures[function](*given))
-    return accuracy.measured(trees)
+def result(study):
+    return accuracy.summary(study)
 
 
 def test_a_network_is_the_mean_over_the_splits_with_their_range(result):
@@ -103,11 +34,11 @@ def test_a_network_is_the_mean_over_the_splits_with_their_range(result):
 
 def test_a_network_on_rgb_is_also_measured_on_longer_windows(result):
     csn, *others = result["candidates"]
-    assert csn["by_frames"] == pytest.approx({8: 0.82, 16: 0.9})
+    assert csn["by_frames"] == pytest.approx({"8": 0.82, "16": 0.9})
     assert not any("by_frames" in each for each in others)
 
 
-def test_the_protocol_tells_which_splits_were_trained_on(trees, result):
+def test_the_protocol_tells_which_splits_were_trained_on(result):
     assert "three official splits" in result["protocol"]
     assert accuracy.protocol([2]) == "Official split 2 of UCF101, one training"
     assert "two of UCF101's three" in accuracy.protocol([1, 3])
@@ -126,13 +57,12 @@ def test_streams_are_fused_within_each_split(result):
     assert len(result["paired"]) == 6
 
 
-def test_networks_are_paired_on_the_splits_that_both_were_trained_on(trees, monkeypatch):
+def test_networks_are_paired_on_the_splits_that_both_were_trained_on(trees, measure):
     for split in (2, 3):
         path = trees[split] / "params.yaml"
         params = yaml.safe_load(path.read_text())
         path.write_text(yaml.safe_dump(params | {"models": {"csn-rgb": MODELS["csn-rgb"]}}))
-    monkeypatch.setattr(accuracy, "alone", lambda function, *given: {})
-    result = accuracy.measured(trees)
+    result = accuracy.summary(measure(trees))
     rgb, flow, *_ = result["candidates"]
     assert (rgb["trainings"], flow["trainings"]) == (3, 1)
     assert (rgb["mean"], flow["mean"]) == pytest.approx((0.95, 0.5))
@@ -198,12 +128,3 @@ def test_all_models_of_all_trees_are_trained_with_the_time_left(trees, monkeypat
     assert called == [f"evaluate@{name}" for name in MODELS] * 3
     assert "1 of 9: csn-rgb of split1; about 2:15 h left" in caplog.text
     assert "9 of 9: vgg-m of split3; about 0:10 h left" in caplog.text
-
-
-def test_clips_are_listed_with_their_hashes(tmp_path):
-    rows = [
-        {"clip": f"a/{number}", "class_name": "a", "kept": number > 0, "sha256": f"{number:064}"}
-        for number in range(2)
-    ]
-    write_catalogue(build_catalogue(rows), tmp_path / CATALOGUE)
-    assert accuracy.clip_list(tmp_path) == f"a/1\t{1:064}\n"
