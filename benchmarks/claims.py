@@ -22,6 +22,7 @@ ACCURACY = Path(__file__).with_name("accuracy.json")
 KINDS = {name: each.kind for name, each in ARCHITECTURES.items()}
 
 MARGIN = 0.03  # of accuracy: gains that differ by less are a handful of clips
+ALIKE = 0.03  # of a cost: trainings that the same minutes end differ by less
 
 
 @dataclass(frozen=True)
@@ -168,9 +169,11 @@ class _Facts:
         return Claim(text, holds, f"{name} {shares} (p {p:.3f})")
 
     def extreme(self, name: str, field: str, text: str, which: Callable[..., float]) -> Claim:
-        """The most or the least of something."""
+        """The most or the least of something; undecided where another has as much."""
         values = {each: _mean(seeds, field) for each, seeds in self.nets.items()}
-        holds = values[name] == which(values.values())
+        rival = which(value for each, value in values.items() if each != name)
+        ahead = which(values[name], rival) == values[name]
+        holds = ahead if abs(values[name] - rival) > ALIKE * rival else None
         shown = ", ".join(f"{each} {_UNITS[field](value)}" for each, value in values.items())
         return Claim(text, holds, shown)
 

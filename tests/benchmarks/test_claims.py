@@ -62,6 +62,14 @@ def test_counts_need_no_test():
     assert found("VGG+LSTM has the most", rows(parameters=counts), pairs()).holds
 
 
+@pytest.mark.parametrize(
+    ("seconds", "verdict"), [(900, "undecided"), (2000, "supported"), (500, "not supported")]
+)
+def test_trainings_that_the_same_minutes_end_have_no_longest(seconds, verdict):
+    times = {"vgg_lstm": 895, "resnet_lstm": 770, "r2plus1d": 800, "csn": seconds}
+    assert found("CSN takes longest", rows(train_seconds=times), pairs()).verdict == verdict
+
+
 def test_csn_fails_only_below_half_of_the_best_accuracy():
     assert found("CSN fails", rows(), pairs()).holds
     better = ACCURACY | {"csn": 0.8}
