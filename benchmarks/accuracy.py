@@ -27,20 +27,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.trainings import (
-    Study,
-    Training,
-    clip_list,
-    measured,
-    read_study,
-    write_study,
-)
-from pipeline.evaluation.candidates import (
-    Candidate,
-    Pair,
-    compare_pairs,
-    summarize,
-)
+from benchmarks.trainings import Study, Training, clip_list, measured, read_study, write_study
+from pipeline.evaluation.candidates import Candidate, Pair, compare_pairs, summarize
 from pipeline.evaluation.predictions import Predictions, class_accuracies
 from pipeline.files import write_text
 from pipeline.models import ARCHITECTURES, SCRATCH

@@ -5,6 +5,7 @@ holds by the same settings.
 """
 
 import json
+import logging
 import resource
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -24,6 +25,8 @@ from pipeline.params import load_params
 from pipeline.paths import CATALOGUE, TRAIN
 from pipeline.report.comparison import Row, row_of
 from pipeline.stages.compare import evaluated_model
+
+log = logging.getLogger("benchmarks.trainings")
 
 
 @dataclass(frozen=True)
@@ -116,16 +119,17 @@ def read_study(path: Path) -> Study | None:
 
 
 def measured(trees: Mapping[int, Path]) -> Study:
-    """The trainings of finished work trees, by split, and what each network costs."""
+    """The trainings of finished work trees, by split, and what each network costs, once."""
     evaluated = {split: _evaluated(tree) for split, tree in trees.items()}
-    first = next(iter(trees))
     tested = {split: models[0].videos for split, models in evaluated.items()}
+    # A network may be missing on the first split.
+    first = {each.name: split for split in reversed(trees) for each in evaluated[split]}
     return Study(
-        settings=settings(trees[first]),
-        classes=list(tested[first].classes),
+        settings=settings(next(iter(trees.values()))),
+        classes=list(next(iter(tested.values())).classes),
         tested={split: _tested(videos) for split, videos in tested.items()},
         trainings=[
-            _training(model, trees[split], split=split, costs=split == first)
+            _training(model, trees[split], split=split, costs=split == first[model.name])
             for split, models in evaluated.items()
             for model in models
         ],
@@ -167,7 +171,7 @@ def _training(model: EvaluatedModel, tree: Path, *, split: int, costs: bool) -> 
         controls={name: _likeliest(each) for name, each in controls.items()},
         validation_accuracy=None if fused else model.record["validation_accuracy"],
         model={} if fused else params.models[model.name].model_dump(),
-        cost=_cost_apart(tree, model.name) if costs and not fused else {},
+        cost=_cost_apart(tree, model.name, params.evaluate.windows) if costs and not fused else {},
         by_frames=_longer(tree, model),
     )
 
@@ -181,13 +185,15 @@ def _longer(tree: Path, model: EvaluatedModel) -> dict[str, float]:
     """Video accuracies by frames in a window, of networks on rgb without a backbone of its own."""
     if model.stream != "rgb" or model.backbone != SCRATCH:
         return {}
-    return {str(frames): share for frames, share in alone(by_frames, tree, model.name).items()}
+    found = {str(frames): share for frames, share in alone(by_frames, tree, model.name).items()}
+    log.info("%s of %s, by frames: %s", model.name, tree.name, found)
+    return found
 
 
-def _cost_apart(tree: Path, name: str) -> dict[str, float]:
+def _cost_apart(tree: Path, name: str, windows: int) -> dict[str, float]:
     """`cost`, in a process of its own."""
-    windows = load_params(tree / "params.yaml").evaluate.windows
     found: dict[str, float] = alone(cost, tree / TRAIN / name / "model.keras", windows)
+    log.info("%s: %s", name, found)
     return found
 
 

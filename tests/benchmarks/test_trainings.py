@@ -42,6 +42,14 @@ def test_costs_are_measured_on_the_first_split_and_none_of_a_fusion(study):
     ]
 
 
+def test_the_cost_of_a_network_that_the_first_split_lacks_is_measured_on_its_own_first(
+    trees, measure
+):
+    edit(trees[1], lambda params: params["models"].pop("csn-flow"))
+    costly = {each.row.name: each.row.split for each in measure(trees).trainings if each.cost}
+    assert costly == {"csn (rgb)": 1, "vgg_lstm, pretrained (rgb)": 1, "csn (flow)": 2}
+
+
 def test_a_study_is_read_as_it_was_written(study, tmp_path):
     path = tmp_path / "trainings.json"
     assert read_study(path) is None
