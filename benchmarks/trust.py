@@ -1,10 +1,10 @@
 """How far a model can be trusted: `python -m benchmarks.trust REAL FOLDER [--turns TURNS]`.
 
 REAL is a work tree of real clips whose models are trained, FOLDER keeps what was computed, TURNS
-has the trainings of `benchmarks.turns`. Each model is judged by its deployment form, fitted as
-`export` fits it: calibration on the test clips; strangers of other kinds (`benchmarks.far`) against
-the test clips; and, of each turn, the clips of the class that it left out. Writes trust.json beside
-this file.
+has the trainings of `benchmarks.turns`. Each model on rgb is judged by its deployment form, fitted
+as `export` fits it: calibration on the test clips; strangers of other kinds (`benchmarks.far`)
+against the test clips; and, of each turn, the clips of the class that it left out. Writes
+trust.json beside this file.
 """
 
 import argparse
@@ -35,6 +35,7 @@ from pipeline.inference.card import Sampling
 from pipeline.inference.runtime import Outputs
 from pipeline.inference.strangers import distances, fit_rejection, stranger_score
 from pipeline.inference.windows import Coverage
+from pipeline.params import load_params
 
 ROOT = Path(__file__).parents[1]
 RESULT = Path(__file__).with_suffix(".json")
@@ -62,8 +63,10 @@ def main() -> None:
     """Measure what is there, and write it down."""
     options = _options()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    models = sorted(path.parent.name for path in options.real.glob("data/train/*/model.keras"))
-    answers = {name: answers_of(name, options) for name in models}
+    models = load_params(options.real / "params.yaml").models
+    answers = {
+        name: answers_of(name, options) for name in sorted(models) if models[name].stream == "rgb"
+    }
     classes = class_names(read_catalogue(options.real / "data/subset/catalogue.parquet"))
     result = {
         "calibration": {name: calibration(each, tuple(classes)) for name, each in answers.items()},
@@ -97,7 +100,6 @@ def write_answers(real: Path, model: str, shared: Path, file: Path) -> None:
     import tensorflow as tf
 
     from pipeline.inference.deployment import deployment_form
-    from pipeline.params import load_params
     from pipeline.shards.batches import Batches
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
