@@ -150,8 +150,8 @@ def protocol(splits: Sequence[int]) -> str:
     """What the accuracies are means of."""
     if len(splits) == 1:
         return f"Official split {splits[0]} of UCF101, one training"
-    count = {2: "two", 3: "three"}[len(splits)]
-    return f"Mean over {count} of UCF101's three official splits, one training per split"
+    which = {2: "two of UCF101's three", 3: "UCF101's three"}[len(splits)]
+    return f"Mean over {which} official splits, one training per split"
 
 
 def by_network(study: Study) -> dict[str, dict[int, Training]]:
