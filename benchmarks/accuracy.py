@@ -141,6 +141,7 @@ def summary(study: Study) -> dict[str, Any]:
         "candidates": candidates,
         "paired": [vars(pair) for pair in paired(study, networks)],
         "controls": [controlled(study, name, found) for name, found in networks.items()],
+        "aims": BARS,
         "bars": bars(candidates),
         "rows": [vars(row) for row in rows],
     }

@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from pipeline.models import SCRATCH
 
 FOLDER = Path(__file__).parent
-AIM = 93  # percent of the videos, by each network from scratch on rgb
 
 
 def main() -> None:
@@ -40,6 +39,7 @@ def accuracy(measured: dict[str, Any]) -> Figure:
     drawing = Figure(figsize=(12, 1.6 + 0.3 * len(ordered)), layout="constrained")
     left, middle, right = drawing.subplots(1, 3)
     _standing(left, ordered, measured["rows"])
+    left.axvline(100 * measured["aims"]["rgb"], color="#999999", linewidth=0.8, linestyle="--")
     _controls(middle, measured["controls"])
     _lengths(right, [each for each in measured["candidates"] if "by_frames" in each])
     return drawing
@@ -82,7 +82,6 @@ def _standing(panel: Axes, candidates: list[dict[str, Any]], rows: list[dict[str
         seeds = [100 * row["video_accuracy"] for row in rows if _belongs(row, network, stream)]
         panel.plot(seeds, [place] * len(seeds), "|", color="black", markersize=9)
     panel.set_yticks(range(len(candidates)), [each["name"] for each in candidates])
-    panel.axvline(AIM, color="#999999", linewidth=0.8, linestyle="--")
     panel.set(title="video accuracy (bars: trainings; dashed: aim)", xlabel="%")
 
 

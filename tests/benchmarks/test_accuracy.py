@@ -102,6 +102,7 @@ def test_the_table_and_the_chart_show_every_candidate(result):
     assert len({line.count("|") for line in table[:6]}) == 1
     left, middle, right = charts.accuracy(result).axes
     assert len(left.get_yticklabels()) == 4
+    assert list(left.lines[-1].get_xdata()) == [93, 93]  # the aim
     assert len(middle.containers) == 3
     assert len(right.lines) == 1
 
